@@ -1,0 +1,51 @@
+package io.lorica.adapter;
+
+import io.lorica.model.BaseModel;
+import io.lorica.model.Site;
+import io.lorica.tensor.Seed;
+
+/**
+ * An adaptation method: how its configuration reads, what it puts on a site, and what it changes about training.
+ *
+ * <p>A new method is a package with a class that implements this, named in the service file
+ * {@code META-INF/services/io.lorica.adapter.Method}. Only {@link #info}, {@link #parse} and {@link #adapt} must be
+ * written; the rest has defaults that mean "as plain LoRA does".
+ */
+public interface Method {
+
+    MethodInfo info();
+
+    /**
+     * Reads the method's own keys, spelled as PEFT spells them. Keys it does not take stay in {@code options}, and the
+     * caller refuses them.
+     */
+    MethodConfig parse(Options options);
+
+    /**
+     * Checks a configuration against the sites it would adapt, before any weight is read: rank above a dimension, block
+     * sizes that do not divide.
+     *
+     * @throws io.lorica.tensor.LoricaException.BadInput naming the site, its shape and the key at fault
+     */
+    default void validate(MethodConfig config, String siteName, long in, long out) {}
+
+    /**
+     * Makes what is common to all sites before the first is adapted: shared bases, pools of shards, results of a
+     * calibration pass. The default shares nothing.
+     */
+    default Shared share(MethodConfig config, BaseModel model, Iterable<? extends Site> sites, Seed seed) {
+        return Shared.NOTHING;
+    }
+
+    /**
+     * Puts fresh adapter tensors on one site. Tensors are owned by the returned object, outside every scope.
+     *
+     * @param seed this site's own stream
+     */
+    SiteAdapter adapt(MethodConfig config, Site site, Shared shared, Seed seed);
+
+    /** What the method changes about the training loop; the default changes nothing. */
+    default TrainingRule trainingRule(MethodConfig config, Adapter adapter, Seed seed) {
+        return TrainingRule.PLAIN;
+    }
+}

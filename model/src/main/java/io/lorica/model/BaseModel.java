@@ -1,0 +1,30 @@
+package io.lorica.model;
+
+import io.lorica.tensor.DType;
+import java.util.SequencedMap;
+
+/**
+ * A frozen base model: weights under their checkpoint names, and the sites where adapters may act.
+ *
+ * <p>Not safe for use by several threads at once: one thread owns a model.
+ */
+public interface BaseModel extends AutoCloseable {
+
+    ModelConfig config();
+
+    /** The type the frozen weights compute in. */
+    DType dtype();
+
+    /** Every linear map and embedding by name, in the order of the forward pass. */
+    SequencedMap<String, Site> sites();
+
+    /** Every weight by checkpoint name, those of sites included. */
+    SequencedMap<String, Parameter> parameters();
+
+    /** The site that PEFT's {@code all-linear} leaves out: the output head, by name; empty when there is none. */
+    String outputHead();
+
+    /** Frees the weights. No tensor of this model may be used afterwards. */
+    @Override
+    void close();
+}

@@ -1,0 +1,62 @@
+package io.lorica.model;
+
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Tensors;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Sequences laid one after another with no padding: {@code T} tokens in all. Attention never crosses a sequence's
+ * border, so packing changes no result.
+ *
+ * @param tokens {@code [T]} int64 ids
+ * @param positions {@code [T]} int64, each token's place in its own sequence
+ * @param lengths tokens of each sequence in this batch; they sum to {@code T}
+ * @param cache keys and values of earlier tokens, one entry per sequence, or null when every sequence is whole
+ */
+public record Batch(
+        Tensor tokens,
+        Tensor positions,
+        int[] lengths,
+        @Nullable KvCache cache) {
+
+    /** Whole sequences, each starting at position 0. The tensors belong to the caller's innermost scope. */
+    public static Batch of(List<long[]> sequences) {
+        return of(sequences, null);
+    }
+
+    /** Continues the sequences in {@code cache}: sequence {@code i} starts where its cached tokens end. */
+    public static Batch of(List<long[]> sequences, @Nullable KvCache cache) {
+        int total = sequences.stream().mapToInt(s -> s.length).sum();
+        if (total == 0) {
+            throw new LoricaException.BadInput("a batch needs at least one token");
+        }
+        long[] tokens = new long[total];
+        long[] positions = new long[total];
+        int[] lengths = new int[sequences.size()];
+        int at = 0;
+        for (int i = 0; i < lengths.length; i++) {
+            long[] sequence = sequences.get(i);
+            int start = cache == null ? 0 : cache.length(i);
+            lengths[i] = sequence.length;
+            for (int j = 0; j < sequence.length; j++) {
+                tokens[at] = sequence[j];
+                positions[at++] = (long) start + j;
+            }
+        }
+        return new Batch(Tensors.of(tokens), Tensors.of(positions), lengths, cache);
+    }
+
+    public int size() {
+        return lengths.length;
+    }
+
+    public int totalTokens() {
+        int total = 0;
+        for (int length : lengths) {
+            total += length;
+        }
+        return total;
+    }
+}

@@ -1,0 +1,105 @@
+package io.lorica.model;
+
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A frozen linear map {@code y = x W^T + b}.
+ *
+ * <p>{@code x: [..., in]}, {@code W: [out, in]} ({@code [in, out]} where {@link #fanInFanOut()}, as GPT-2's Conv1D stores
+ * it), {@code b: [out]}, {@code y: [..., out]}.
+ */
+public final class Linear implements Site {
+
+    /** What an adapter puts in the place of the frozen map. */
+    @FunctionalInterface
+    public interface Overlay {
+        /**
+         * @param x {@code [..., in]} in the base's dtype
+         * @return {@code [..., out]} in the base's dtype, owned by the caller's innermost scope
+         */
+        Tensor forward(Linear site, Tensor x, Pass pass);
+    }
+
+    private final String name;
+    private final Parameter weight;
+    private final @Nullable Parameter bias;
+    private final boolean fanInFanOut;
+    private @Nullable Overlay overlay;
+
+    public Linear(String name, Parameter weight, @Nullable Parameter bias, boolean fanInFanOut) {
+        this.name = name;
+        this.weight = weight;
+        this.bias = bias;
+        this.fanInFanOut = fanInFanOut;
+    }
+
+    public Tensor forward(Tensor x, Pass pass) {
+        return overlay == null ? base(x) : overlay.forward(this, x, pass);
+    }
+
+    /** The frozen map with its bias. */
+    public Tensor base(Tensor x) {
+        return apply(x, bias == null ? null : bias.value());
+    }
+
+    /** The frozen map without its bias: {@code x W^T}. */
+    public Tensor baseWithoutBias(Tensor x) {
+        return apply(x, null);
+    }
+
+    private Tensor apply(Tensor x, @Nullable Tensor b) {
+        Tensor w = matrix();
+        if (b == null) {
+            return torch.linear(x, w);
+        }
+        try (TensorOptional optional = new TensorOptional(b)) {
+            return torch.linear(x, w, optional);
+        }
+    }
+
+    /** The weight in force as {@code [out, in]}: a view, whatever the stored layout. */
+    public Tensor matrix() {
+        return fanInFanOut ? weight.value().t() : weight.value();
+    }
+
+    @Override
+    public String name() {
+        return name;
+    }
+
+    @Override
+    public Parameter weight() {
+        return weight;
+    }
+
+    public @Nullable Parameter bias() {
+        return bias;
+    }
+
+    /** Whether the weight is stored {@code [in, out]}. */
+    public boolean fanInFanOut() {
+        return fanInFanOut;
+    }
+
+    @Override
+    public long in() {
+        return weight.frozen().size(fanInFanOut ? 0 : 1);
+    }
+
+    @Override
+    public long out() {
+        return weight.frozen().size(fanInFanOut ? 1 : 0);
+    }
+
+    public void attach(Overlay overlay) {
+        this.overlay = overlay;
+    }
+
+    @Override
+    public void detachOverlay() {
+        overlay = null;
+    }
+}

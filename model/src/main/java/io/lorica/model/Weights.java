@@ -1,0 +1,117 @@
+package io.lorica.model;
+
+import io.lorica.tensor.DType;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.TensorSource;
+import io.lorica.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Builds a model's sites and parameters from a {@link TensorSource}, checking every name and shape. Faults are
+ * collected, and {@link #finish(String)} reports all of them at once.
+ */
+public final class Weights implements AutoCloseable {
+    private final TensorSource source;
+    private final DType dtype;
+    private final SequencedMap<String, Site> sites = new LinkedHashMap<>();
+    private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
+    private final List<String> faults = new ArrayList<>();
+
+    /** @param source stays open as long as the model; closed with it */
+    public Weights(TensorSource source, DType dtype) {
+        this.source = source;
+        this.dtype = dtype;
+    }
+
+    public boolean has(String name) {
+        return source.names().contains(name);
+    }
+
+    /** A site with weight {@code name.weight: [out, in]} and, where wanted, {@code name.bias: [out]}. */
+    public Linear linear(String name, long out, long in, boolean bias) {
+        Parameter weight = parameter(name + ".weight", out, in);
+        return add(new Linear(name, weight, bias ? parameter(name + ".bias", out) : null, false));
+    }
+
+    /** GPT-2's Conv1D: weight {@code [in, out]} and bias {@code [out]}. */
+    public Linear conv1d(String name, long out, long in) {
+        return add(new Linear(name, parameter(name + ".weight", in, out), parameter(name + ".bias", out), true));
+    }
+
+    public Embedding embedding(String name, long rows, long dim) {
+        Embedding embedding = new Embedding(name, parameter(name + ".weight", rows, dim));
+        sites.put(name, embedding);
+        return embedding;
+    }
+
+    /** An output head that shares the embedding's weight. */
+    public Linear tied(String name, Embedding embedding) {
+        return add(new Linear(name, embedding.weight(), null, false));
+    }
+
+    private Linear add(Linear linear) {
+        sites.put(linear.name(), linear);
+        return linear;
+    }
+
+    /** A weight that is no site (norms, and the parts of sites). */
+    public Parameter parameter(String name, long... shape) {
+        Parameter known = parameters.get(name);
+        if (known != null) {
+            return known;
+        }
+        Parameter parameter = new Parameter(name, read(name, shape));
+        parameters.put(name, parameter);
+        return parameter;
+    }
+
+    private Tensor read(String name, long... shape) {
+        try (Scope _ = Scope.open()) {
+            if (!has(name)) {
+                faults.add(name + " is missing");
+            } else if (!Arrays.equals(source.info(name).shape(), shape)) {
+                faults.add(
+                        name + " has shape " + Arrays.toString(source.info(name).shape()) + ", config.json asks for "
+                                + Arrays.toString(shape));
+            } else {
+                return Scope.release(Tensors.to(source.read(name), dtype));
+            }
+            return Scope.release(Tensors.empty(dtype, 0)); // never used: finish() reports the fault
+        }
+    }
+
+    /** Fails with every missing or misshapen tensor named. */
+    public void finish(String where) {
+        if (!faults.isEmpty()) {
+            close();
+            throw new LoricaException.BadInput(where + ": " + faults.size()
+                    + " tensors do not fit the configuration:\n  "
+                    + String.join("\n  ", faults.subList(0, Math.min(20, faults.size())))
+                    + (faults.size() > 20 ? "\n  … and " + (faults.size() - 20) + " more" : ""));
+        }
+    }
+
+    public DType dtype() {
+        return dtype;
+    }
+
+    public SequencedMap<String, Site> sites() {
+        return sites;
+    }
+
+    public SequencedMap<String, Parameter> parameters() {
+        return parameters;
+    }
+
+    @Override
+    public void close() {
+        parameters.values().forEach(Parameter::close);
+        source.close();
+    }
+}

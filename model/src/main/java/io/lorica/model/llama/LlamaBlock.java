@@ -1,0 +1,86 @@
+package io.lorica.model.llama;
+
+import io.lorica.model.Batch;
+import io.lorica.model.Block;
+import io.lorica.model.CausalAttention;
+import io.lorica.model.Linear;
+import io.lorica.model.Pass;
+import io.lorica.model.Weights;
+import io.lorica.tensor.DType;
+import io.lorica.tensor.Scope;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * One Llama layer:
+ *
+ * <pre>
+ * h = x + o_proj(attention(rotate(q_proj(n1)), rotate(k_proj(n1)), v_proj(n1)))     n1 = input_layernorm(x)
+ * y = h + down_proj(silu(gate_proj(n2)) * up_proj(n2))                              n2 = post_attention_layernorm(h)
+ * </pre>
+ */
+final class LlamaBlock implements Block {
+    private final int layer;
+    private final LlamaConfig config;
+    private final CausalAttention attention;
+    private final RmsNorm inputNorm;
+    private final RmsNorm postAttentionNorm;
+    private final Linear qProj;
+    private final Linear kProj;
+    private final Linear vProj;
+    private final Linear oProj;
+    private final Linear gateProj;
+    private final Linear upProj;
+    private final Linear downProj;
+
+    LlamaBlock(int layer, LlamaConfig config, Weights weights) {
+        this.layer = layer;
+        this.config = config;
+        long hidden = config.hiddenSize();
+        long wide = config.intermediateSize();
+        long queries = (long) config.heads() * config.headDim();
+        long keys = (long) config.keyHeads() * config.headDim();
+        String at = "model.layers." + layer + ".";
+        attention = new CausalAttention(config.heads(), config.keyHeads(), config.headDim(), config.window());
+        inputNorm = new RmsNorm(weights.parameter(at + "input_layernorm.weight", hidden), config.rmsNormEps());
+        qProj = weights.linear(at + "self_attn.q_proj", queries, hidden, config.attentionBias());
+        kProj = weights.linear(at + "self_attn.k_proj", keys, hidden, config.attentionBias());
+        vProj = weights.linear(at + "self_attn.v_proj", keys, hidden, config.attentionBias());
+        oProj = weights.linear(at + "self_attn.o_proj", hidden, queries, config.outputBias());
+        postAttentionNorm =
+                new RmsNorm(weights.parameter(at + "post_attention_layernorm.weight", hidden), config.rmsNormEps());
+        gateProj = weights.linear(at + "mlp.gate_proj", wide, hidden, config.mlpBias());
+        upProj = weights.linear(at + "mlp.up_proj", wide, hidden, config.mlpBias());
+        downProj = weights.linear(at + "mlp.down_proj", hidden, wide, config.mlpBias());
+    }
+
+    @Override
+    public Tensor forward(Tensor hidden, Batch batch, Pass pass) {
+        try (Scope scope = Scope.open()) {
+            Tensor afterAttention = hidden.add(attend(inputNorm.forward(hidden), batch, pass));
+            Tensor normal = postAttentionNorm.forward(afterAttention);
+            Tensor gated = torch.silu(gateProj.forward(normal, pass)).mul(upProj.forward(normal, pass));
+            return scope.keep(afterAttention.add(downProj.forward(gated, pass)));
+        }
+    }
+
+    private Tensor attend(Tensor x, Batch batch, Pass pass) {
+        Rotary.Angles angles = config.rotary().angles(batch.positions(), DType.of(x));
+        Tensor q = rotate(qProj.forward(x, pass), config.heads(), angles);
+        Tensor k = rotate(kProj.forward(x, pass), config.keyHeads(), angles);
+        Tensor v = vProj.forward(x, pass);
+        return oProj.forward(attention.forward(q, k, v, batch, layer), pass);
+    }
+
+    /** Turns each head's halves {@code (a, b)} into {@code (a cos - b sin, b cos + a sin)}: {@code [T, n * d]}. */
+    private Tensor rotate(Tensor x, int heads, Rotary.Angles angles) {
+        long half = config.headDim() / 2;
+        Tensor split = x.view(-1, heads, config.headDim());
+        Tensor a = split.narrow(2, 0, half);
+        Tensor b = split.narrow(2, half, half);
+        Tensor first = a.mul(angles.cos()).sub(b.mul(angles.sin()));
+        Tensor second = b.mul(angles.cos()).add(a.mul(angles.sin()));
+        return torch.cat(new TensorVector(first, second), 2).view(-1, (long) heads * config.headDim());
+    }
+}
