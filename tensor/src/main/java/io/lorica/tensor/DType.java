@@ -49,7 +49,7 @@ public enum DType {
     }
 
     public static DType of(Tensor tensor) {
-        ScalarType type = tensor.scalar_type();
+        ScalarType type = tensor.scalar_type().intern();
         for (DType candidate : values()) {
             if (candidate.scalarType == type) {
                 return candidate;

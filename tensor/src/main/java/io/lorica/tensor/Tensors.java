@@ -57,7 +57,7 @@ public final class Tensors {
 
     /** {@code tensor} itself when it already has that type, else a converted copy. */
     public static Tensor to(Tensor tensor, DType type) {
-        return tensor.scalar_type() == type.scalarType() ? tensor : tensor.to(type.scalarType());
+        return tensor.scalar_type().intern() == type.scalarType() ? tensor : tensor.to(type.scalarType());
     }
 
     /** The elements as float32, row-major, whatever the tensor's type and layout. */
