@@ -14,6 +14,10 @@ public enum DType {
     BF16(ScalarType.BFloat16, 2),
     F8_E4M3(ScalarType.Float8_e4m3fn, 1),
     F8_E5M2(ScalarType.Float8_e5m2, 1),
+    F8_E8M0(ScalarType.Float8_e8m0fnu, 1),
+    F8_E4M3FNUZ(ScalarType.Float8_e4m3fnuz, 1),
+    F8_E5M2FNUZ(ScalarType.Float8_e5m2fnuz, 1),
+    C64(ScalarType.ComplexFloat, 8),
     I64(ScalarType.Long, 8),
     I32(ScalarType.Int, 4),
     I16(ScalarType.Short, 2),
@@ -43,12 +47,14 @@ public enum DType {
 
     public boolean isFloat() {
         return switch (this) {
-            case F64, F32, F16, BF16, F8_E4M3, F8_E5M2 -> true;
+            case F64, F32, F16, BF16, F8_E4M3, F8_E5M2, F8_E8M0, F8_E4M3FNUZ, F8_E5M2FNUZ -> true;
             default -> false;
         };
     }
 
+    /** The type of a tensor. Use this, since {@code tensor.scalar_type()} cannot be compared with {@code ==}. */
     public static DType of(Tensor tensor) {
+        // libtorch hands out a new enum object on every call; intern() finds the constant
         ScalarType type = tensor.scalar_type().intern();
         for (DType candidate : values()) {
             if (candidate.scalarType == type) {

@@ -1,0 +1,102 @@
+package io.lorica.tensor;
+
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import org.bytedeco.javacpp.Pointer;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch;
+
+/** A file mapped read-only into memory, and tensors that look into it. Closing unmaps it, which ends every view. */
+final class MappedFile implements AutoCloseable {
+    private final Path path;
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment bytes;
+
+    private MappedFile(Path path) throws IOException {
+        this.path = path;
+        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+            bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+        } catch (IOException | RuntimeException e) {
+            arena.close();
+            throw e;
+        }
+    }
+
+    static MappedFile open(Path path) {
+        if (Files.isDirectory(path)) {
+            throw new LoricaException.BadInput(path + " is a directory, not a file; name the file in it");
+        }
+        try {
+            return new MappedFile(path);
+        } catch (NoSuchFileException e) {
+            throw new LoricaException.NotFound(path + " does not exist; check the path");
+        } catch (IOException e) {
+            throw new LoricaException.Internal("cannot read " + path + ": " + e, e);
+        }
+    }
+
+    Path path() {
+        return path;
+    }
+
+    long size() {
+        return bytes.byteSize();
+    }
+
+    /** The whole file; an access after {@link #close} throws. */
+    MemorySegment bytes() {
+        requireOpen();
+        return bytes;
+    }
+
+    /**
+     * A tensor over a range that the caller has checked: a view, or a copy where the offset is not a multiple of the
+     * element size.
+     */
+    Tensor view(long offset, DType type, long[] shape) {
+        requireOpen();
+        try (TensorOptions options = Tensors.options(type)) {
+            long count = 1;
+            for (long size : shape) {
+                count *= size;
+            }
+            if (count == 0) {
+                return torch.empty(shape, options, null);
+            }
+            MemorySegment range = bytes.asSlice(offset, count * type.bytes());
+            if (range.address() % type.bytes() == 0) {
+                return torch.from_blob(new Address(range.address()), shape, options);
+            }
+            Tensor copy = torch.empty(shape, options, null);
+            NativeBytes.of(copy).copyFrom(range);
+            return copy;
+        }
+    }
+
+    private void requireOpen() {
+        if (!arena.scope().isAlive()) {
+            throw new LoricaException.Internal(path + " was read after it was closed");
+        }
+    }
+
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+
+    /** An address for libtorch; owns nothing. */
+    private static final class Address extends Pointer {
+        Address(long address) {
+            this.address = address;
+        }
+    }
+}
