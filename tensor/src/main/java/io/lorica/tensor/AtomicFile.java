@@ -7,9 +7,13 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.util.concurrent.atomic.AtomicLong;
 
 /** Files that exist whole or not at all: written to a temporary name beside the target, synced, renamed. */
 public final class AtomicFile {
+    /** Tells writes of several threads to the same target apart. */
+    private static final AtomicLong COUNTER = new AtomicLong();
+
     private AtomicFile() {}
 
     /** Writes bytes into an open channel; failing leaves the old file untouched. */
@@ -18,9 +22,14 @@ public final class AtomicFile {
         void write(FileChannel channel) throws IOException;
     }
 
+    /**
+     * Writes a file, making its directory where it is missing.
+     *
+     * @throws LoricaException.Internal if the disk or the system refuses; the old file, if any, is then untouched
+     */
     public static void write(Path target, Writer writer) {
-        Path temporary = target.resolveSibling(
-                "." + target.getFileName() + ".tmp-" + ProcessHandle.current().pid());
+        Path temporary = target.resolveSibling("." + target.getFileName() + ".tmp-"
+                + ProcessHandle.current().pid() + "-" + COUNTER.incrementAndGet());
         try {
             Path parent = target.toAbsolutePath().getParent();
             if (parent != null) {

@@ -29,7 +29,10 @@ final class Dequantizer {
             case Q8_0 -> Dequantizer::q80;
             case Q4_0 -> Dequantizer::q40;
             case Q4_1 -> Dequantizer::q41;
+            case Q5_0 -> Dequantizer::q50;
+            case Q5_1 -> Dequantizer::q51;
             case Q4_K -> Dequantizer::q4k;
+            case Q5_K -> Dequantizer::q5k;
             case Q6_K -> Dequantizer::q6k;
             default -> null;
         };
@@ -86,21 +89,56 @@ final class Dequantizer {
         }
     }
 
+    /** {@code d, h, q[32] of 4 bits}, with bit j of the 32-bit {@code h} as fifth bit of value j: {@code d (q - 16)}. */
+    private static void q50(byte[] in, int at, float[] out, int to) {
+        float d = half(in, at);
+        for (int j = 0; j < 16; j++) {
+            out[to + j] = d * (((in[at + 6 + j] & 15) | (bit(in, at + 2, j) << 4)) - 16);
+            out[to + j + 16] = d * ((((in[at + 6 + j] >> 4) & 15) | (bit(in, at + 2, j + 16) << 4)) - 16);
+        }
+    }
+
+    /** {@code d, m, h, q[32] of 4 bits}, with bit j of {@code h} as fifth bit of value j: {@code d q + m}. */
+    private static void q51(byte[] in, int at, float[] out, int to) {
+        float d = half(in, at);
+        float m = half(in, at + 2);
+        for (int j = 0; j < 16; j++) {
+            out[to + j] = d * ((in[at + 8 + j] & 15) | (bit(in, at + 4, j) << 4)) + m;
+            out[to + j + 16] = d * (((in[at + 8 + j] >> 4) & 15) | (bit(in, at + 4, j + 16) << 4)) + m;
+        }
+    }
+
+    private static int bit(byte[] in, int at, int index) {
+        return (in[at + index / 8] >> (index % 8)) & 1;
+    }
+
     /**
      * 256 values: {@code d, dmin}, then 8 scales and 8 minima of 6 bits in 12 bytes, then 128 bytes of quants. Sub-block
      * {@code b} of 32 values: {@code (d scale_b) q - (dmin min_b)}; sub-blocks 2i and 2i+1 are the low and high halves
      * of the same 32 bytes.
      */
     private static void q4k(byte[] in, int at, float[] out, int to) {
-        float d = half(in, at);
-        float dmin = half(in, at + 2);
         for (int b = 0; b < 8; b++) {
-            float scale = d * scale(in, at + 4, b);
-            float min = dmin * minimum(in, at + 4, b);
+            float scale = half(in, at) * scale(in, at + 4, b);
+            float min = half(in, at + 2) * minimum(in, at + 4, b);
             int quants = at + 16 + (b / 2) * 32;
             int shift = (b % 2) * 4;
             for (int j = 0; j < 32; j++) {
                 out[to + b * 32 + j] = scale * ((in[quants + j] >> shift) & 15) - min;
+            }
+        }
+    }
+
+    /** As Q4_K, with 32 bytes before the quants: bit {@code b} of byte {@code j} is the fifth bit of value j of sub-block b. */
+    private static void q5k(byte[] in, int at, float[] out, int to) {
+        for (int b = 0; b < 8; b++) {
+            float scale = half(in, at) * scale(in, at + 4, b);
+            float min = half(in, at + 2) * minimum(in, at + 4, b);
+            int quants = at + 48 + (b / 2) * 32;
+            int shift = (b % 2) * 4;
+            for (int j = 0; j < 32; j++) {
+                int q = ((in[quants + j] >> shift) & 15) | (((in[at + 16 + j] >> b) & 1) << 4);
+                out[to + b * 32 + j] = scale * q - min;
             }
         }
     }

@@ -12,8 +12,8 @@ import org.bytedeco.pytorch.Tensor;
  * A GGUF file of version 2 or 3: typed metadata and tensors, possibly quantized in blocks.
  *
  * <p>Opening checks the whole header before any tensor is touched. {@link #read} gives F32, F16, BF16, F64 and integer
- * tensors as read-only views of the mapped file, valid until {@link #close}, and Q8_0, Q4_0, Q4_1, Q4_K and Q6_K as new
- * float32 tensors. Shapes are in torch's order, the reverse of the file's: a matrix is {@code [out, in]}.
+ * tensors as read-only views of the mapped file, valid until {@link #close}, and Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K,
+ * Q5_K and Q6_K as new float32 tensors. Shapes are in torch's order, the reverse of the file's: a matrix is {@code [out, in]}.
  *
  * <p>Format: the GGUF specification in ggml's {@code docs/gguf.md}.
  */

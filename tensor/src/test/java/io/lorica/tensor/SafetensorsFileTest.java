@@ -3,6 +3,11 @@ package io.lorica.tensor;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -56,6 +61,48 @@ class SafetensorsFileTest {
                 assertThat(Tensors.shape(source.read("empty"))).containsExactly(0, 4);
                 assertThat(source.metadata()).isEmpty();
             }
+        }
+    }
+
+    @Test
+    void write_tensorsOfTheReferenceFile_givesTheSameBytes() throws IOException {
+        Path reference = Fixtures.file("types.safetensors");
+        Path file = directory.resolve("t.safetensors");
+        try (Scope _ = Scope.open();
+                TensorSource source = SafetensorsFile.open(reference)) {
+            SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
+            source.names().reversed().forEach(name -> tensors.put(name, source.read(name)));
+            assertThat(tensors).hasSize(20);
+            SafetensorsFile.write(file, tensors, source.metadata());
+        }
+        assertThat(file).hasSameBinaryContentAs(reference);
+    }
+
+    @Test
+    void write_reservedName_isRefusedAndNothingIsWritten() {
+        Path file = directory.resolve("t.safetensors");
+        try (Scope _ = Scope.open()) {
+            assertThatThrownBy(
+                            () -> SafetensorsFile.write(file, one("__metadata__", Tensors.zeros(DType.F32, 1)), Map.of()))
+                    .isInstanceOf(LoricaException.BadInput.class)
+                    .hasMessageContaining("'__metadata__' cannot be the name");
+        }
+        assertThat(directory).isEmptyDirectory();
+    }
+
+    /** The reference puts odd-sized types last; other writers may not, so readers copy what is not aligned. */
+    @Test
+    void read_misalignedTensor_givesItsValues() throws IOException {
+        String header =
+                """
+                {"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"f":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}""";
+        ByteBuffer bytes = ByteBuffer.allocate(8 + header.length() + 9).order(ByteOrder.LITTLE_ENDIAN);
+        bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));
+        bytes.put((byte) 5).putFloat(1.5f).putFloat(-2);
+        Path file = Files.write(directory.resolve("t.safetensors"), bytes.array());
+        try (Scope _ = Scope.open();
+                TensorSource source = SafetensorsFile.open(file)) {
+            assertThat(Tensors.floats(source.read("f"))).containsExactly(1.5f, -2);
         }
     }
 
