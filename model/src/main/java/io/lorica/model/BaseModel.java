@@ -1,6 +1,7 @@
 package io.lorica.model;
 
 import io.lorica.tensor.DType;
+import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 
 /**
@@ -20,6 +21,14 @@ public interface BaseModel extends AutoCloseable {
 
     /** Every weight by checkpoint name, those of sites included. */
     SequencedMap<String, Parameter> parameters();
+
+    /**
+     * Tensors of the checkpoint that this model does not use, each with the reason why that is harmless. What is
+     * neither used nor known to be harmless is an error when the model is loaded.
+     */
+    default SequencedMap<String, String> ignored() {
+        return new LinkedHashMap<>();
+    }
 
     /** The site that PEFT's {@code all-linear} leaves out: the output head, by name; empty when there is none. */
     String outputHead();

@@ -2,6 +2,7 @@ package io.lorica.model;
 
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Tensors;
+import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -13,13 +14,21 @@ import org.jspecify.annotations.Nullable;
  * @param tokens {@code [T]} int64 ids
  * @param positions {@code [T]} int64, each token's place in its own sequence
  * @param lengths tokens of each sequence in this batch; they sum to {@code T}
+ * @param segments {@code [T]} int64, which of the texts of a pair a token is of (BERT's token types); null when all are
+ *     of the first
  * @param cache keys and values of earlier tokens, one entry per sequence, or null when every sequence is whole
  */
 public record Batch(
         Tensor tokens,
         Tensor positions,
         int[] lengths,
+        @Nullable Tensor segments,
         @Nullable KvCache cache) {
+
+    /** A batch of single texts. */
+    public Batch(Tensor tokens, Tensor positions, int[] lengths, @Nullable KvCache cache) {
+        this(tokens, positions, lengths, null, cache);
+    }
 
     /** Whole sequences, each starting at position 0. The tensors belong to the caller's innermost scope. */
     public static Batch of(List<long[]> sequences) {
@@ -46,6 +55,20 @@ public record Batch(
             }
         }
         return new Batch(Tensors.of(tokens), Tensors.of(positions), lengths, cache);
+    }
+
+    /**
+     * The same batch with the token types of text pairs.
+     *
+     * @param types one number per token, sequence by sequence
+     */
+    public Batch withSegments(List<long[]> types) {
+        long[] joined = types.stream().flatMapToLong(Arrays::stream).toArray();
+        if (joined.length != totalTokens()) {
+            throw new LoricaException.BadInput(
+                    joined.length + " token types for " + totalTokens() + " tokens; give one per token");
+        }
+        return new Batch(tokens, positions, lengths, Tensors.of(joined), cache);
     }
 
     public int size() {

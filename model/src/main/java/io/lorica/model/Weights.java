@@ -2,14 +2,17 @@ package io.lorica.model;
 
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Names;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.TensorSource;
 import io.lorica.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
+import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -22,6 +25,10 @@ public final class Weights implements AutoCloseable {
     private final SequencedMap<String, Site> sites = new LinkedHashMap<>();
     private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
     private final List<String> faults = new ArrayList<>();
+    private final SequencedMap<Pattern, String> harmless = new LinkedHashMap<>();
+    private final SequencedMap<String, String> ignored = new LinkedHashMap<>();
+
+    private boolean closed;
 
     /** @param source stays open as long as the model; closed with it */
     public Weights(TensorSource source, DType dtype) {
@@ -71,10 +78,24 @@ public final class Weights implements AutoCloseable {
         return parameter;
     }
 
+    /**
+     * Lets the checkpoint hold tensors that no module reads.
+     *
+     * @param names regular expression for the whole name
+     * @param reason why the model computes the same without them
+     */
+    public void ignore(String names, String reason) {
+        harmless.put(Pattern.compile(names), reason);
+    }
+
     private Tensor read(String name, long... shape) {
         try (Scope _ = Scope.open()) {
             if (!has(name)) {
-                faults.add(name + " is missing");
+                faults.add(name + " is missing" + Names.didYouMean(name, source.names()));
+            } else if (!stored(name).startsWith("F")
+                    && !stored(name).startsWith("BF")
+                    && !stored(name).startsWith("Q")) {
+                faults.add(name + " holds " + stored(name) + ", which is no type of weights");
             } else if (!Arrays.equals(source.info(name).shape(), shape)) {
                 faults.add(
                         name + " has shape " + Arrays.toString(source.info(name).shape()) + ", config.json asks for "
@@ -86,15 +107,37 @@ public final class Weights implements AutoCloseable {
         }
     }
 
-    /** Fails with every missing or misshapen tensor named. */
+    private String stored(String name) {
+        return source.info(name).dtype();
+    }
+
+    /**
+     * Fails with every tensor named that is missing, misshapen, or in the checkpoint but read by no module: a model that
+     * leaves out a layer or a bias would compute something else without a word.
+     */
     public void finish(String where) {
+        for (String name : source.names()) {
+            if (!parameters.containsKey(name)) {
+                harmless.entrySet().stream()
+                        .filter(known -> known.getKey().matcher(name).matches())
+                        .findFirst()
+                        .ifPresentOrElse(
+                                known -> ignored.put(name, known.getValue()),
+                                () -> faults.add(
+                                        name + " is in the checkpoint, but the configuration has no use for it"));
+            }
+        }
         if (!faults.isEmpty()) {
-            close();
             throw new LoricaException.BadInput(where + ": " + faults.size()
                     + " tensors do not fit the configuration:\n  "
                     + String.join("\n  ", faults.subList(0, Math.min(20, faults.size())))
                     + (faults.size() > 20 ? "\n  … and " + (faults.size() - 20) + " more" : ""));
         }
+    }
+
+    /** Tensors of the checkpoint that are not used, with the reason why that is harmless. */
+    public SequencedMap<String, String> ignored() {
+        return Collections.unmodifiableSequencedMap(ignored);
     }
 
     public DType dtype() {
@@ -111,6 +154,10 @@ public final class Weights implements AutoCloseable {
 
     @Override
     public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
         parameters.values().forEach(Parameter::close);
         source.close();
     }

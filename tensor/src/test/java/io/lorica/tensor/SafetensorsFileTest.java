@@ -28,7 +28,8 @@ class SafetensorsFileTest {
     void writeThenRead_everyType_isBitEqual(DType type) {
         Path file = directory.resolve("t.safetensors");
         try (Scope _ = Scope.open()) {
-            Tensor bytes = torch.randint(0, type == DType.BOOL ? 2 : 256, new long[] {6L * type.bytes()}).to(DType.U8.scalarType());
+            Tensor bytes = torch.randint(0, type == DType.BOOL ? 2 : 256, new long[] {6L * type.bytes()})
+                    .to(DType.U8.scalarType());
             Tensor tensor = bytes.view(type.scalarType()).view(2, 3);
             SafetensorsFile.write(file, one("w", tensor), Map.of("format", "pt"));
             try (TensorSource source = SafetensorsFile.open(file)) {
@@ -50,7 +51,9 @@ class SafetensorsFileTest {
         Path file = directory.resolve("t.safetensors");
         try (Scope _ = Scope.open()) {
             SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
-            tensors.put("transposed", Tensors.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).t());
+            tensors.put(
+                    "transposed",
+                    Tensors.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).t());
             tensors.put("scalar", Tensors.of(new float[] {7}, new long[0]));
             tensors.put("empty", Tensors.zeros(DType.F32, 0, 4));
             SafetensorsFile.write(file, tensors, Map.of());

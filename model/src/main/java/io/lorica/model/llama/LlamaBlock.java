@@ -42,7 +42,11 @@ final class LlamaBlock implements Block {
         long queries = (long) config.heads() * config.headDim();
         long keys = (long) config.keyHeads() * config.headDim();
         String at = "model.layers." + layer + ".";
-        attention = new CausalAttention(config.heads(), config.keyHeads(), config.headDim(), config.window());
+        attention = new CausalAttention(
+                config.heads(),
+                config.keyHeads(),
+                config.headDim(),
+                config.windows().get(layer));
         inputNorm = new RmsNorm(weights.parameter(at + "input_layernorm.weight", hidden), config.rmsNormEps());
         qProj = weights.linear(at + "self_attn.q_proj", queries, hidden, config.attentionBias());
         kProj = weights.linear(at + "self_attn.k_proj", keys, hidden, config.attentionBias());

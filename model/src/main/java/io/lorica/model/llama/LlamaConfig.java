@@ -2,11 +2,13 @@ package io.lorica.model.llama;
 
 import io.lorica.model.ModelConfig;
 import io.lorica.tensor.LoricaException;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Sizes of a Llama-architecture model, from {@code config.json}.
  *
- * @param window sliding attention window in tokens, 0 for none
+ * @param windows sliding attention window of each layer in tokens, 0 for none
  * @param attentionBias whether q, k, v carry a bias (Qwen2: always; Llama: {@code attention_bias})
  * @param outputBias whether o carries one
  */
@@ -24,7 +26,7 @@ public record LlamaConfig(
         boolean attentionBias,
         boolean outputBias,
         boolean mlpBias,
-        int window,
+        List<Integer> windows,
         Rotary rotary) {
 
     static LlamaConfig from(ModelConfig config) {
@@ -36,6 +38,10 @@ public record LlamaConfig(
                     + " must be a positive multiple of num_key_value_heads " + keyHeads);
         }
         int headDim = config.integer("head_dim", hidden / heads);
+        if (headDim == 0 || headDim % 2 != 0) {
+            throw new LoricaException.BadInput(
+                    config.where() + ": head_dim " + headDim + " must be even, since its halves are rotated");
+        }
         String activation = config.text("hidden_act", "silu");
         if (!activation.equals("silu")) {
             throw new LoricaException.Unsupported(config.where() + ": hidden_act '" + activation
@@ -58,15 +64,18 @@ public record LlamaConfig(
                 bias,
                 bias && !qwen,
                 config.flag("mlp_bias", false),
-                window(config, qwen),
+                windows(config, qwen),
                 Rotary.from(config, headDim, maxPositions));
     }
 
-    /** Mistral states its window; Qwen2 states one too but uses it only where {@code use_sliding_window} is set. */
-    private static int window(ModelConfig config, boolean qwen) {
-        if (qwen && !config.flag("use_sliding_window", false)) {
-            return 0;
-        }
-        return config.modelType().equals("llama") ? 0 : config.integer("sliding_window", 0);
+    /** Mistral's window holds in every layer; Qwen2's, where in use, from layer {@code max_window_layers} on. */
+    private static List<Integer> windows(ModelConfig config, boolean qwen) {
+        int layers = config.integer("num_hidden_layers");
+        boolean slides = !config.modelType().equals("llama") && (!qwen || config.flag("use_sliding_window", false));
+        int window = slides ? config.integer("sliding_window", 0) : 0;
+        int first = qwen ? config.integer("max_window_layers", 28) : 0;
+        return IntStream.range(0, layers)
+                .mapToObj(layer -> layer >= first ? window : 0)
+                .toList();
     }
 }

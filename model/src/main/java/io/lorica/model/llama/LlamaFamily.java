@@ -3,7 +3,9 @@ package io.lorica.model.llama;
 import io.lorica.model.BaseModel;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelFamily;
+import io.lorica.model.RenamedTensors;
 import io.lorica.model.Weights;
+import io.lorica.tensor.TensorSource;
 import java.util.Set;
 
 /** Reads {@code llama}, {@code mistral} and {@code qwen2} checkpoints. */
@@ -12,6 +14,14 @@ public final class LlamaFamily implements ModelFamily {
     @Override
     public Set<String> modelTypes() {
         return Set.of("llama", "mistral", "qwen2");
+    }
+
+    /** A checkpoint of the bare decoder (transformers' LlamaModel) leaves out the prefix {@code model.}. */
+    @Override
+    public TensorSource named(ModelConfig config, TensorSource source) {
+        return source.names().contains("embed_tokens.weight")
+                ? new RenamedTensors(source, name -> name.startsWith("lm_head.") ? name : "model." + name)
+                : source;
     }
 
     @Override

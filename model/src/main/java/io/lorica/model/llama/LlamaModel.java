@@ -5,31 +5,25 @@ import io.lorica.model.CausalModel;
 import io.lorica.model.Embedding;
 import io.lorica.model.KvCache;
 import io.lorica.model.Linear;
+import io.lorica.model.LoadedModel;
 import io.lorica.model.ModelConfig;
-import io.lorica.model.Parameter;
 import io.lorica.model.Pass;
-import io.lorica.model.Site;
 import io.lorica.model.Weights;
-import io.lorica.tensor.DType;
 import java.util.List;
-import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 
 /** A decoder of the Llama architecture; see {@link LlamaBlock} for its arithmetic. */
-final class LlamaModel implements CausalModel {
-    private final ModelConfig source;
+final class LlamaModel extends LoadedModel implements CausalModel {
     private final LlamaConfig config;
-    private final Weights weights;
     private final Embedding embedTokens;
     private final List<LlamaBlock> blocks;
     private final RmsNorm norm;
     private final Linear head;
 
     LlamaModel(ModelConfig source, LlamaConfig config, Weights weights) {
-        this.source = source;
+        super(source, weights);
         this.config = config;
-        this.weights = weights;
         embedTokens = weights.embedding("model.embed_tokens", config.vocabSize(), config.hiddenSize());
         blocks = IntStream.range(0, config.layers())
                 .mapToObj(layer -> new LlamaBlock(layer, config, weights))
@@ -38,6 +32,10 @@ final class LlamaModel implements CausalModel {
         head = config.tied()
                 ? weights.tied("lm_head", embedTokens)
                 : weights.linear("lm_head", config.vocabSize(), config.hiddenSize(), false);
+        weights.ignore(".*\\.rotary_emb\\.inv_freq", "computed from the configuration");
+        if (config.tied()) {
+            weights.ignore("lm_head\\.weight", "the output is tied to the embedding");
+        }
         weights.finish(source.where());
     }
 
@@ -77,32 +75,7 @@ final class LlamaModel implements CausalModel {
     }
 
     @Override
-    public ModelConfig config() {
-        return source;
-    }
-
-    @Override
-    public DType dtype() {
-        return weights.dtype();
-    }
-
-    @Override
-    public SequencedMap<String, Site> sites() {
-        return weights.sites();
-    }
-
-    @Override
-    public SequencedMap<String, Parameter> parameters() {
-        return weights.parameters();
-    }
-
-    @Override
     public String outputHead() {
         return head.name();
-    }
-
-    @Override
-    public void close() {
-        weights.close();
     }
 }

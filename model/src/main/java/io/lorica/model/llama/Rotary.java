@@ -76,8 +76,15 @@ record Rotary(float[] frequencies, double attentionFactor) {
             double ramp = Math.clamp((i - low) / width, 0.0, 1.0);
             scaled[i] = frequencies[i] / factor * ramp + frequencies[i] * (1 - ramp);
         }
-        double attention = factor <= 1 ? 1 : 0.1 * Math.log(factor) + 1;
+        double attention = scaling.has("mscale") && scaling.has("mscale_all_dim")
+                ? magnitude(factor, scaling.number("mscale", 1))
+                        / magnitude(factor, scaling.number("mscale_all_dim", 1))
+                : magnitude(factor, 1);
         return new Rotary(toFloats(scaled), scaling.number("attention_factor", attention));
+    }
+
+    private static double magnitude(double factor, double scale) {
+        return factor <= 1 ? 1 : 0.1 * scale * Math.log(factor) + 1;
     }
 
     private static double turns(double rotations, double original, double theta, int headDim) {

@@ -1,0 +1,163 @@
+package io.lorica.model;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.lorica.tensor.DType;
+import io.lorica.tensor.Grad;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Memory;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.TensorSource;
+import io.lorica.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/**
+ * What every model family promises. A new family extends {@link CausalContract} or {@link EncoderContract} and names its
+ * fixtures; the expected numbers are transformers'.
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+public abstract class FamilyContract {
+
+    /** Names of fixture directories. */
+    protected abstract Stream<String> fixtures();
+
+    /** Which of the stored answers {@link #answer} computes. */
+    protected abstract String kind();
+
+    /** One vector per token: {@code [T, width]}. */
+    protected abstract Tensor answer(BaseModel model, Batch batch);
+
+    /** Batches of a fixture's sequences; encoders add the token types. */
+    protected Batch batch(List<long[]> ids, List<long[]> segments) {
+        return Batch.of(ids);
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void answer_oneSequence_equalsTransformers(String name) {
+        Fixture fixture = Fixture.named(name);
+        List<float[]> expected = fixture.floats(kind());
+        try (BaseModel model = fixture.load(DType.F32)) {
+            for (int i = 0; i < expected.size(); i++) {
+                assertThat(alone(fixture, model, i)).as("sequence %d", i).hasSameSizeAs(expected.get(i));
+                assertThat(Distances.largest(alone(fixture, model, i), expected.get(i)))
+                        .as("sequence %d", i)
+                        .isLessThan(1e-4);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void answer_packedSequences_equalsEachAlone(String name) {
+        Fixture fixture = Fixture.named(name);
+        try (BaseModel model = fixture.load(DType.F32);
+                Grad _ = Grad.disabled();
+                Scope _ = Scope.open()) {
+            float[] packed = Tensors.floats(answer(model, batch(fixture.longs("ids"), fixture.longs("segments"))));
+            List<float[]> alone = new ArrayList<>();
+            for (int i = 0; i < fixture.longs("ids").size(); i++) {
+                alone.add(alone(fixture, model, i));
+            }
+            assertThat(Distances.largest(packed, Distances.joined(alone))).isLessThan(1e-5);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void answer_bfloat16_staysNearFloat32(String name) {
+        Fixture fixture = Fixture.named(name);
+        float[] expected = fixture.floats(kind()).get(0);
+        try (BaseModel model = fixture.load(DType.BF16)) {
+            // Eight bits of mantissa through two layers of random weights: a few percent of the answer's size.
+            assertThat(Distances.relative(alone(fixture, model, 0), expected)).isLessThan(0.04);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void parameters_ofFixture_areTheCheckpointsTensors(String name) {
+        Fixture fixture = Fixture.named(name);
+        try (BaseModel model = fixture.load(DType.F32);
+                TensorSource source = fixture.source()) {
+            assertThat(model.parameters().keySet()).containsExactlyInAnyOrderElementsOf(source.names());
+            assertThat(model.ignored()).isEmpty();
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void sites_ofFixture_bearTheirParametersNames(String name) {
+        try (BaseModel model = Fixture.named(name).load(DType.F32)) {
+            List<String> tied = model.sites().values().stream()
+                    .filter(site -> !site.weight().name().equals(site.name() + ".weight"))
+                    .map(Site::name)
+                    .toList();
+            assertThat(tied).isSubsetOf(model.outputHead());
+            assertThat(model.sites()).allSatisfy((key, site) -> {
+                assertThat(site.name()).isEqualTo(key);
+                assertThat(site.in() * site.out())
+                        .isEqualTo(site.weight().value().numel());
+            });
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void load_damagedCheckpoint_namesEveryFaultAtOnce(String name) {
+        Fixture fixture = Fixture.named(name);
+        TensorSource source = fixture.source();
+        String first = source.names().getFirst();
+        String last = source.names().getLast();
+        TensorSource damaged = new RenamedTensors(
+                source, tensor -> tensor.equals(first) || tensor.equals(last) ? tensor + ".astray" : tensor);
+        assertThatThrownBy(() -> ModelLoader.load(damaged, fixture.config(), DType.F32))
+                .isInstanceOf(LoricaException.BadInput.class)
+                .hasMessageContaining(first + " is missing")
+                .hasMessageContaining(last + " is missing")
+                .hasMessageContaining(first + ".astray is in the checkpoint");
+    }
+
+    @Test
+    void close_afterEachOfFiftyLoads_freesTheWeights() {
+        Fixture fixture = Fixture.named(fixtures().findFirst().orElseThrow());
+        for (int i = 0; i < 5; i++) {
+            loadGrown(fixture);
+        }
+        long before = Memory.resident().orElseThrow();
+        for (int i = 0; i < 50; i++) {
+            loadGrown(fixture);
+        }
+        // One load holds more than 8 MB; a leak of every load would show as 400 MB.
+        assertThat(Memory.resident().orElseThrow() - before).isLessThan(80L << 20);
+    }
+
+    private void loadGrown(Fixture fixture) {
+        try (BaseModel model = ModelLoader.load(
+                        new GrownVocabulary(fixture.source()), GrownVocabulary.config(fixture.config()), DType.F64);
+                Grad _ = Grad.disabled();
+                Scope _ = Scope.open()) {
+            answer(model, batch(List.of(new long[] {5, 6}), List.of(new long[] {0, 0})));
+        }
+    }
+
+    /** The answer for one sequence of a fixture, flattened. */
+    protected final float[] alone(Fixture fixture, BaseModel model, int sequence) {
+        List<long[]> segments = fixture.longs("segments");
+        try (Grad _ = Grad.disabled();
+                Scope _ = Scope.open()) {
+            Batch batch = batch(
+                    List.of(fixture.longs("ids").get(sequence)),
+                    segments.isEmpty() ? segments : List.of(segments.get(sequence)));
+            return Tensors.floats(answer(model, batch));
+        }
+    }
+}
