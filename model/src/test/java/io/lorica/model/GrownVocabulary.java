@@ -10,7 +10,7 @@ import org.bytedeco.pytorch.Tensor;
 
 /** A checkpoint with a vocabulary large enough for a leak of its embedding to show in resident memory. */
 record GrownVocabulary(TensorSource source) implements TensorSource {
-    private static final int SIZE = 32768;
+    private static final int SIZE = 8192;
 
     static ModelConfig config(ModelConfig config) {
         ObjectNode json = config.json().deepCopy();
