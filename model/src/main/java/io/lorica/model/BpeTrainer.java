@@ -84,7 +84,7 @@ public record BpeTrainer(int vocabularySize, int minFrequency) {
                 TokenizerJson.byteLevel(true),
                 TokenizerJson.byteLevel(true),
                 TokenizerJson.bpe(vocabulary, merges, null));
-        ObjectNode config = TokenizerJson.object()
+        ObjectNode config = TokenizerJson.emptyObject()
                 .put("tokenizer_class", "PreTrainedTokenizerFast")
                 .put("bos_token", END_OF_TEXT)
                 .put("eos_token", END_OF_TEXT)

@@ -24,7 +24,9 @@ final class JinjaDialect {
                 .withKeepTrailingNewline(
                         true) // Jinjava would take it from the output, Jinja2 takes it from the template
                 .withNestedInterpretationEnabled(false) // a message that holds {{ }} is text
-                .withLegacyOverrides(LegacyOverrides.ALL)
+                .withLegacyOverrides(LegacyOverrides.Builder.from(LegacyOverrides.ALL)
+                        .withWhitespaceRequiredWithinTokens(false)
+                        .build())
                 .build());
         jinjava.registerFunction(
                 new ELFunctionDefinition("", "raise_exception", JinjaDialect.class, "raise", String.class));

@@ -95,9 +95,9 @@ public final class Tokenizer implements AutoCloseable {
         return special("unk_token");
     }
 
-    /** Every id that ends generation: {@code eos_token} and those that {@code generation_config.json} lists. */
+    /** Every id that ends generation: {@code eos_token}, {@code eot_token}, and what {@code generation_config.json} lists. */
     public SequencedSet<Long> endIds() {
-        return files.endIds(eos());
+        return files.endIds(eos(), special("eot_token"));
     }
 
     private OptionalLong special(String key) {

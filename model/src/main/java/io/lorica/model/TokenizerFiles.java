@@ -85,9 +85,10 @@ record TokenizerFiles(
         return result;
     }
 
-    SequencedSet<Long> endIds(OptionalLong eos) {
+    SequencedSet<Long> endIds(OptionalLong eos, OptionalLong endOfTurn) {
         SequencedSet<Long> ids = new LinkedHashSet<>();
         eos.ifPresent(ids::add);
+        endOfTurn.ifPresent(ids::add);
         JsonNode listed = generation.path("eos_token_id");
         if (listed.isIntegralNumber()) {
             ids.add(listed.longValue());

@@ -13,12 +13,12 @@ final class TokenizerJson {
 
     private TokenizerJson() {}
 
-    static ObjectNode object() {
+    static ObjectNode emptyObject() {
         return JSON.createObjectNode();
     }
 
     static ObjectNode typed(String type) {
-        return object().put("type", type);
+        return emptyObject().put("type", type);
     }
 
     static ArrayNode list(List<ObjectNode> nodes) {
@@ -28,7 +28,7 @@ final class TokenizerJson {
     /** A tokenizer without normalizer and post-processor; those keys may be set on the result. */
     static ObjectNode document(
             List<ObjectNode> addedTokens, ObjectNode preTokenizer, ObjectNode decoder, ObjectNode model) {
-        ObjectNode root = object().put("version", "1.0");
+        ObjectNode root = emptyObject().put("version", "1.0");
         root.putNull("truncation").putNull("padding");
         root.set("added_tokens", list(addedTokens));
         root.putNull("normalizer");
@@ -40,7 +40,8 @@ final class TokenizerJson {
     }
 
     static ObjectNode addedToken(int id, String content, boolean special) {
-        return object().put("id", id)
+        return emptyObject()
+                .put("id", id)
                 .put("content", content)
                 .put("single_word", false)
                 .put("lstrip", false)
