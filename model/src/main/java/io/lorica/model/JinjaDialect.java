@@ -24,13 +24,26 @@ final class JinjaDialect {
                 .withKeepTrailingNewline(
                         true) // Jinjava would take it from the output, Jinja2 takes it from the template
                 .withNestedInterpretationEnabled(false) // a message that holds {{ }} is text
-                .withLegacyOverrides(LegacyOverrides.Builder.from(LegacyOverrides.ALL)
-                        .withWhitespaceRequiredWithinTokens(false)
-                        .build())
+                .withLegacyOverrides(jinja2())
                 .build());
         jinjava.registerFunction(
                 new ELFunctionDefinition("", "raise_exception", JinjaDialect.class, "raise", String.class));
         return jinjava;
+    }
+
+    /** Every way of Jinja2 but one: {@code {{'a'}}} needs no blank after the braces. */
+    private static LegacyOverrides jinja2() {
+        return LegacyOverrides.newBuilder()
+                .withEvaluateMapKeys(true)
+                .withIterateOverMapKeys(true)
+                .withUsePyishObjectMapper(true)
+                .withUseNaturalOperatorPrecedence(true)
+                .withParseWhitespaceControlStrictly(true)
+                .withAllowAdjacentTextNodes(true)
+                .withUseTrimmingForNotesAndExpressions(true)
+                .withKeepNullableLoopValues(true)
+                .withHandleBackslashInQuotesOnly(true)
+                .build();
     }
 
     /** Called by templates. */

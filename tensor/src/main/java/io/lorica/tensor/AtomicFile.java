@@ -28,8 +28,8 @@ public final class AtomicFile {
      * @throws LoricaException.Internal if the disk or the system refuses; the old file, if any, is then untouched
      */
     public static void write(Path target, Writer writer) {
-        Path temporary = target.resolveSibling("." + target.getFileName() + ".tmp-"
-                + ProcessHandle.current().pid() + "-" + COUNTER.incrementAndGet());
+        Path temporary = target.resolveSibling(
+                "." + target.getFileName() + ".tmp-" + ProcessHandle.current().pid() + "-" + COUNTER.incrementAndGet());
         try {
             Path parent = target.toAbsolutePath().getParent();
             if (parent != null) {

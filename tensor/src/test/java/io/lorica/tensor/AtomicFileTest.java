@@ -62,7 +62,9 @@ class AtomicFileTest {
     @Test
     void write_manyThreadsOneTarget_endsWithOneWholeText() {
         Path file = directory.resolve("f.txt");
-        List<String> texts = IntStream.range(0, 32).mapToObj(i -> ("" + (char) ('A' + i)).repeat(10_000)).toList();
+        List<String> texts = IntStream.range(0, 32)
+                .mapToObj(i -> ("" + (char) ('A' + i)).repeat(10_000))
+                .toList();
         texts.parallelStream().forEach(text -> AtomicFile.writeString(file, text));
         assertThat(texts).contains(readString(file));
         assertThat(directory.toFile().list()).containsExactly("f.txt");

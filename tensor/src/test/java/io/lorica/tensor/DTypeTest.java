@@ -35,7 +35,14 @@ class DTypeTest {
 
     @ParameterizedTest
     @CsvSource({
-        "float32,F32", "fp32,F32", "F32,F32", "bfloat16,BF16", "BF16,BF16", "float16,F16", "half,F16", "float64,F64"
+        "float32,F32",
+        "fp32,F32",
+        "F32,F32",
+        "bfloat16,BF16",
+        "BF16,BF16",
+        "float16,F16",
+        "half,F16",
+        "float64,F64"
     })
     void parse_usualNames_areKnown(String name, DType type) {
         assertThat(DType.parse(name)).isEqualTo(type);

@@ -17,7 +17,11 @@ final class Fixtures {
 
     /** A file of the shared test data, where this machine has it. */
     static Optional<Path> shared(String name) {
-        return Stream.of(System.getProperty("LORICA_DATA"), System.getenv("LORICA_DATA"), "../../shared/data", "../shared/data")
+        return Stream.of(
+                        System.getProperty("LORICA_DATA"),
+                        System.getenv("LORICA_DATA"),
+                        "../../shared/data",
+                        "../shared/data")
                 .filter(Fixtures::present)
                 .map(root -> Path.of(root).resolve(name))
                 .filter(Files::exists)

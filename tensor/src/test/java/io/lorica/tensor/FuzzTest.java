@@ -91,8 +91,7 @@ class FuzzTest {
         check(GGUF, seed, mutations, GgufFile::open);
     }
 
-    private static void check(
-            List<byte[]> seeds, int seed, List<Mutation> mutations, Function<Path, TensorSource> open)
+    private static void check(List<byte[]> seeds, int seed, List<Mutation> mutations, Function<Path, TensorSource> open)
             throws IOException {
         byte[] bytes = seeds.get(Math.floorMod(seed, seeds.size()));
         for (Mutation mutation : mutations) {
@@ -129,7 +128,10 @@ class FuzzTest {
             case Mutation.Put(double place, long value, int count) -> {
                 byte[] copy = bytes.clone();
                 if (copy.length >= 8) {
-                    byte[] number = ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array();
+                    byte[] number = ByteBuffer.allocate(8)
+                            .order(ByteOrder.LITTLE_ENDIAN)
+                            .putLong(value)
+                            .array();
                     System.arraycopy(number, 0, copy, at(copy, place, count), count);
                 }
                 yield copy;
@@ -162,18 +164,23 @@ class FuzzTest {
     Arbitrary<List<Mutation>> mutations() {
         // half of all places lie in the first kilobyte, where lengths, counts and offsets are
         Arbitrary<Double> place = Arbitraries.oneOf(
-                Arbitraries.doubles().between(0, 1),
-                Arbitraries.doubles().between(0, 0.05),
-                Arbitraries.just(0.0));
+                Arbitraries.doubles().between(0, 1), Arbitraries.doubles().between(0, 0.05), Arbitraries.just(0.0));
         Arbitrary<Long> value = Arbitraries.oneOf(
                 Arbitraries.longs(),
                 Arbitraries.longs().between(-4, 300),
-                Arbitraries.of(Long.MIN_VALUE, Long.MAX_VALUE, 1L << 32, 1L << 62, 0xffff_ffffL, 0x3030_3030_3030_3030L));
+                Arbitraries.of(
+                        Long.MIN_VALUE, Long.MAX_VALUE, 1L << 32, 1L << 62, 0xffff_ffffL, 0x3030_3030_3030_3030L));
         Arbitrary<Mutation> one = Arbitraries.oneOf(
                 Combinators.combine(place, Arbitraries.integers().between(0, 7)).as(Mutation.Flip::new),
                 Combinators.combine(place, value, Arbitraries.of(1, 2, 4, 8)).as(Mutation.Put::new),
-                Combinators.combine(place, Arbitraries.integers().between(1, 40)).as(Mutation.Cut::new),
-                Combinators.combine(place, Arbitraries.bytes().array(byte[].class).ofMinSize(1).ofMaxSize(40))
+                Combinators.combine(place, Arbitraries.integers().between(1, 40))
+                        .as(Mutation.Cut::new),
+                Combinators.combine(
+                                place,
+                                Arbitraries.bytes()
+                                        .array(byte[].class)
+                                        .ofMinSize(1)
+                                        .ofMaxSize(40))
                         .as(Mutation.Insert::new),
                 place.map(Mutation.Truncate::new));
         return one.list().ofMinSize(1).ofMaxSize(3);

@@ -17,7 +17,8 @@ class HashingTest {
     @Test
     void sha256_ofTextAndFile_isTheStandardDigest(@TempDir Path directory) throws IOException {
         assertThat(Hashing.sha256("abc")).isEqualTo(ABC);
-        assertThat(Hashing.sha256(Files.writeString(directory.resolve("f"), "abc"))).isEqualTo(ABC);
+        assertThat(Hashing.sha256(Files.writeString(directory.resolve("f"), "abc")))
+                .isEqualTo(ABC);
     }
 
     @Test
@@ -48,7 +49,11 @@ class HashingTest {
             String base = new Hashing().add("w").add(flat).hex();
             assertThat(new Hashing().add("w").add(flat).hex()).isEqualTo(base);
             assertThat(new Hashing().add("w").add(flat.view(2, 2)).hex()).isNotEqualTo(base);
-            assertThat(new Hashing().add("w").add(flat.view(DType.I32.scalarType())).hex()).isNotEqualTo(base);
+            assertThat(new Hashing()
+                            .add("w")
+                            .add(flat.view(DType.I32.scalarType()))
+                            .hex())
+                    .isNotEqualTo(base);
             assertThat(new Hashing().add("ab").add("c").hex())
                     .isNotEqualTo(new Hashing().add("a").add("bc").hex());
         }
@@ -56,6 +61,7 @@ class HashingTest {
 
     @Test
     void sha256_ofAMissingFile_saysSo(@TempDir Path directory) {
-        assertThatThrownBy(() -> Hashing.sha256(directory.resolve("none"))).isInstanceOf(LoricaException.NotFound.class);
+        assertThatThrownBy(() -> Hashing.sha256(directory.resolve("none")))
+                .isInstanceOf(LoricaException.NotFound.class);
     }
 }

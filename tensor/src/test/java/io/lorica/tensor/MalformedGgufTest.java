@@ -60,7 +60,12 @@ class MalformedGgufTest {
 
     @Test
     void open_absurdArrayLength_isRefused() {
-        header(0, 1).string("tokens").int32(ARRAY).int32(STRING).int64(1_000_000).bytes(100);
+        header(0, 1)
+                .string("tokens")
+                .int32(ARRAY)
+                .int32(STRING)
+                .int64(1_000_000)
+                .bytes(100);
         assertRefused("the array length of metadata 'tokens' is 1000000");
     }
 
@@ -87,7 +92,13 @@ class MalformedGgufTest {
 
     @Test
     void open_keyTwice_isRefused() {
-        header(0, 2).string("k").int32(UINT32).int32(1).string("k").int32(UINT32).int32(1);
+        header(0, 2)
+                .string("k")
+                .int32(UINT32)
+                .int32(1)
+                .string("k")
+                .int32(UINT32)
+                .int32(1);
         assertRefused("metadata 'k' occurs twice");
     }
 
@@ -206,12 +217,18 @@ class MalformedGgufTest {
     }
 
     private MalformedGgufTest int32(int value) {
-        out.writeBytes(ByteBuffer.allocate(4).order(ByteOrder.LITTLE_ENDIAN).putInt(value).array());
+        out.writeBytes(ByteBuffer.allocate(4)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putInt(value)
+                .array());
         return this;
     }
 
     private MalformedGgufTest int64(long value) {
-        out.writeBytes(ByteBuffer.allocate(8).order(ByteOrder.LITTLE_ENDIAN).putLong(value).array());
+        out.writeBytes(ByteBuffer.allocate(8)
+                .order(ByteOrder.LITTLE_ENDIAN)
+                .putLong(value)
+                .array());
         return this;
     }
 

@@ -19,11 +19,7 @@ class MalformedSafetensorsTest {
 
     /** Single quotes stand for double ones in the header; 8 bytes of data follow it. */
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            quoteCharacter = '`',
-            textBlock =
-                    """
+    @CsvSource(delimiter = '|', quoteCharacter = '`', textBlock = """
                     {'a':{'dtype':'F32','shape':[2],'data_offsets':[0,16]}}                         | data_offsets [0, 16] do not lie in the 8 bytes of data
                     {'a':{'dtype':'F32','shape':[2],'data_offsets':[8,0]}}                          | data_offsets [8, 0] do not lie
                     {'a':{'dtype':'F32','shape':[2],'data_offsets':[-8,0]}}                         | data_offsets [-8, 0] do not lie

@@ -17,7 +17,8 @@ class NamesTest {
 
     @Test
     void nearest_severalNear_takesTheNearest() {
-        assertThat(Names.nearest("kernel", List.of("colonel", "kernels", "journal"))).contains("kernels");
+        assertThat(Names.nearest("kernel", List.of("colonel", "kernels", "journal")))
+                .contains("kernels");
     }
 
     @Test

@@ -24,7 +24,8 @@ class QuantsTest {
                 GgufFile source = GgufFile.open(QUANTS);
                 TensorSource reference = SafetensorsFile.open(Fixtures.file("quants.expected.safetensors"))) {
             assertThat(source.info(type).dtype()).isEqualTo(type);
-            assertThat(source.info(type).shape()).containsExactly(reference.info(type).shape());
+            assertThat(source.info(type).shape())
+                    .containsExactly(reference.info(type).shape());
             assertThat(Tensors.floats(source.read(type))).containsExactly(Tensors.floats(reference.read(type)));
         }
     }

@@ -85,8 +85,8 @@ class SafetensorsFileTest {
     void write_reservedName_isRefusedAndNothingIsWritten() {
         Path file = directory.resolve("t.safetensors");
         try (Scope _ = Scope.open()) {
-            assertThatThrownBy(
-                            () -> SafetensorsFile.write(file, one("__metadata__", Tensors.zeros(DType.F32, 1)), Map.of()))
+            assertThatThrownBy(() ->
+                            SafetensorsFile.write(file, one("__metadata__", Tensors.zeros(DType.F32, 1)), Map.of()))
                     .isInstanceOf(LoricaException.BadInput.class)
                     .hasMessageContaining("'__metadata__' cannot be the name");
         }
@@ -96,8 +96,7 @@ class SafetensorsFileTest {
     /** The reference puts odd-sized types last; other writers may not, so readers copy what is not aligned. */
     @Test
     void read_misalignedTensor_givesItsValues() throws IOException {
-        String header =
-                """
+        String header = """
                 {"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"f":{"dtype":"F32","shape":[2],"data_offsets":[1,9]}}""";
         ByteBuffer bytes = ByteBuffer.allocate(8 + header.length() + 9).order(ByteOrder.LITTLE_ENDIAN);
         bytes.putLong(header.length()).put(header.getBytes(StandardCharsets.US_ASCII));

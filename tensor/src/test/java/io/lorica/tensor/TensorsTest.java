@@ -54,7 +54,8 @@ class TensorsTest {
             Tensor left = Tensors.of(new float[] {1, 2, 3}, 3);
             Tensor right = Tensors.of(new float[] {1.5f, 0, 3}, 3);
             assertThat(Tensors.maxDifference(left, right)).isEqualTo(2);
-            assertThat(Tensors.maxDifference(Tensors.zeros(DType.F32, 0), Tensors.zeros(DType.F32, 0))).isZero();
+            assertThat(Tensors.maxDifference(Tensors.zeros(DType.F32, 0), Tensors.zeros(DType.F32, 0)))
+                    .isZero();
         }
     }
 
