@@ -40,6 +40,9 @@ public final class Aten {
                 stack.push_back(box(argument));
             }
             handle.callBoxed(stack);
+            if (stack.empty() || !stack.get(0).isTensor()) {
+                throw new LoricaException.Internal("an operator without a tensor as first result was called for one");
+            }
             return scope.keep(stack.get(0).toTensor());
         }
     }

@@ -30,8 +30,11 @@ final class MappedFile implements AutoCloseable {
     }
 
     static MappedFile open(Path path) {
-        if (Files.isDirectory(path)) {
-            throw new LoricaException.BadInput(path + " is a directory, not a file; name the file in it");
+        if (Files.exists(path) && !Files.isRegularFile(path)) {
+            throw new LoricaException.BadInput(path + " is "
+                    + (Files.isDirectory(path)
+                            ? "a directory; name the file in it"
+                            : "not a regular file; copy it to one"));
         }
         try {
             return new MappedFile(path);

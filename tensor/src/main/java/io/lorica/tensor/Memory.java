@@ -1,6 +1,7 @@
 package io.lorica.tensor;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
@@ -125,8 +126,10 @@ public final class Memory {
     private static OptionalLong ps(long pid) {
         try {
             Process process = new ProcessBuilder("ps", "-o", "rss=", "-p", Long.toString(pid)).start();
-            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.US_ASCII).strip();
-            return output.matches("\\d+") ? OptionalLong.of(1024 * Long.parseLong(output)) : OptionalLong.empty();
+            try (InputStream in = process.getInputStream()) {
+                String output = new String(in.readAllBytes(), StandardCharsets.US_ASCII).strip();
+                return output.matches("\\d+") ? OptionalLong.of(1024 * Long.parseLong(output)) : OptionalLong.empty();
+            }
         } catch (IOException _) {
             return OptionalLong.empty(); // Windows has no ps
         }

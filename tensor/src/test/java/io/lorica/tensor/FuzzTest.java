@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -33,6 +34,7 @@ import org.bytedeco.pytorch.Tensor;
 class FuzzTest {
     private static final List<byte[]> SAFETENSORS = new ArrayList<>();
     private static final List<byte[]> GGUF = new ArrayList<>();
+    private static final List<byte[]> INDEX = new ArrayList<>();
     private static Path directory = Path.of("");
 
     /** One change of a file's bytes; {@code place} is scaled to the file. */
@@ -59,6 +61,10 @@ class FuzzTest {
             tensors.put("a", Tensors.ones(DType.F32, 2, 3));
             tensors.put("b", Tensors.ones(DType.BF16, 4));
             SafetensorsFile.write(written, tensors, Map.of());
+            SafetensorsFile.write(directory.resolve("1.safetensors"), tensors, Map.of());
+            INDEX.add(
+                    "{\"metadata\":{\"total_size\":32},\"weight_map\":{\"a\":\"1.safetensors\",\"b\":\"1.safetensors\"}}"
+                            .getBytes(StandardCharsets.UTF_8));
             SAFETENSORS.add(Files.readAllBytes(written));
             GgufFile.write(written, Map.of("k", List.of("x", "y"), "n", 1), tensors, DType.F16);
             GGUF.add(Files.readAllBytes(written));
@@ -73,22 +79,27 @@ class FuzzTest {
 
     @AfterContainer
     static void deleteFiles() throws IOException {
-        for (String name : new String[] {"written", "mutant"}) {
+        for (String name : new String[] {"written", "mutant", "1.safetensors"}) {
             Files.deleteIfExists(directory.resolve(name));
         }
         Files.delete(directory);
     }
 
-    @Property(tries = 4000, shrinking = ShrinkingMode.OFF, edgeCases = EdgeCasesMode.NONE)
+    @Property(tries = 3000, shrinking = ShrinkingMode.OFF, edgeCases = EdgeCasesMode.NONE)
     void safetensors_mutated_isReadOrRefused(@ForAll int seed, @ForAll("mutations") List<Mutation> mutations)
             throws IOException {
         check(SAFETENSORS, seed, mutations, SafetensorsFile::open);
     }
 
-    @Property(tries = 4000, shrinking = ShrinkingMode.OFF, edgeCases = EdgeCasesMode.NONE)
+    @Property(tries = 3000, shrinking = ShrinkingMode.OFF, edgeCases = EdgeCasesMode.NONE)
     void gguf_mutated_isReadOrRefused(@ForAll int seed, @ForAll("mutations") List<Mutation> mutations)
             throws IOException {
         check(GGUF, seed, mutations, GgufFile::open);
+    }
+
+    @Property(tries = 1000, shrinking = ShrinkingMode.OFF, edgeCases = EdgeCasesMode.NONE)
+    void index_mutated_isReadOrRefused(@ForAll("mutations") List<Mutation> mutations) throws IOException {
+        check(INDEX, 0, mutations, ShardedSafetensors::open);
     }
 
     private static void check(List<byte[]> seeds, int seed, List<Mutation> mutations, Function<Path, TensorSource> open)
