@@ -11,9 +11,9 @@ import org.jspecify.annotations.Nullable;
  * doubling. Owned outside every scope; {@link #close()} frees it.
  */
 public final class KvCache implements AutoCloseable {
-    private final @Nullable Tensor[][] keys;
-    private final @Nullable Tensor[][] values;
-    private final int[] lengths;
+    private @Nullable Tensor[][] keys;
+    private @Nullable Tensor[][] values;
+    private int[] lengths;
 
     public KvCache(int sequences, int layers) {
         keys = new Tensor[sequences][layers];
@@ -48,6 +48,23 @@ public final class KvCache implements AutoCloseable {
         }
     }
 
+    /** Keeps only these sequences, in this order: the first becomes sequence 0. Frees the others. */
+    public void retain(int[] sequences) {
+        boolean[] kept = new boolean[lengths.length];
+        for (int sequence : sequences) {
+            kept[sequence] = true;
+        }
+        for (int i = 0; i < kept.length; i++) {
+            if (!kept[i]) {
+                free(keys[i]);
+                free(values[i]);
+            }
+        }
+        keys = Arrays.stream(sequences).mapToObj(i -> keys[i]).toArray(Tensor[][]::new);
+        values = Arrays.stream(sequences).mapToObj(i -> values[i]).toArray(Tensor[][]::new);
+        lengths = Arrays.stream(sequences).map(i -> lengths[i]).toArray();
+    }
+
     private static Tensor filled(@Nullable Tensor[][] store, int sequence, int layer, int total) {
         Tensor tensor = store[sequence][layer];
         if (tensor == null) {
@@ -78,13 +95,17 @@ public final class KvCache implements AutoCloseable {
     public void close() {
         for (Tensor[][] store : Arrays.asList(keys, values)) {
             for (Tensor[] layers : store) {
-                for (int i = 0; i < layers.length; i++) {
-                    if (layers[i] != null) {
-                        layers[i].close();
-                    }
-                }
-                Arrays.fill(layers, null);
+                free(layers);
             }
         }
+    }
+
+    private static void free(@Nullable Tensor[] layers) {
+        for (Tensor layer : layers) {
+            if (layer != null) {
+                layer.close();
+            }
+        }
+        Arrays.fill(layers, null);
     }
 }
