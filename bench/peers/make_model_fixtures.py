@@ -63,6 +63,9 @@ MODELS = {
     "bert-classifier": (BertForSequenceClassification, BertConfig(**ENCODER, num_labels=3, hidden_act="relu")),
     "roberta": (RobertaModel, RobertaConfig(**ENCODER, type_vocab_size=1, hidden_act="gelu_new")),
     "roberta-regression": (RobertaForSequenceClassification, RobertaConfig(**ENCODER, type_vocab_size=1, num_labels=1)),
+    "gpt2-scaled": (GPT2LMHeadModel, GPT2Config(
+        vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=64, n_inner=48, activation_function="relu",
+        scale_attn_weights=False, scale_attn_by_inverse_layer_idx=True, bos_token_id=1, eos_token_id=2)),
 }
 
 

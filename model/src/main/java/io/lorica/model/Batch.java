@@ -71,6 +71,26 @@ public record Batch(
         return new Batch(tokens, positions, lengths, Tensors.of(joined), cache);
     }
 
+    /** Where each sequence begins: {@code [sequences]} int64, owned by the caller's innermost scope. */
+    public Tensor firstTokens() {
+        long[] first = new long[lengths.length];
+        for (int i = 1; i < first.length; i++) {
+            first[i] = first[i - 1] + lengths[i - 1];
+        }
+        return Tensors.of(first);
+    }
+
+    /** Refuses a sequence that goes on past the last position a model knows. */
+    public void requireWithin(int contextLength) {
+        for (int i = 0; i < lengths.length; i++) {
+            int end = lengths[i] + (cache == null ? 0 : cache.length(i));
+            if (end > contextLength) {
+                throw new LoricaException.BadInput("sequence " + i + " of the batch has " + end
+                        + " tokens, but the model has only " + contextLength + " positions; cut it or split it");
+            }
+        }
+    }
+
     public int size() {
         return lengths.length;
     }

@@ -2,7 +2,6 @@ package io.lorica.model;
 
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
-import io.lorica.tensor.Names;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.TensorSource;
 import io.lorica.tensor.Tensors;
@@ -91,7 +90,7 @@ public final class Weights implements AutoCloseable {
     private Tensor read(String name, long... shape) {
         try (Scope _ = Scope.open()) {
             if (!has(name)) {
-                faults.add(name + " is missing" + Names.didYouMean(name, source.names()));
+                faults.add(name + " is missing");
             } else if (!stored(name).startsWith("F")
                     && !stored(name).startsWith("BF")
                     && !stored(name).startsWith("Q")) {
