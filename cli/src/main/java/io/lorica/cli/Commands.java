@@ -1,0 +1,22 @@
+package io.lorica.cli;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import java.io.PrintWriter;
+import picocli.CommandLine;
+
+/** The tree of commands, in the order in which help lists them. */
+final class Commands {
+    private Commands() {}
+
+    static CommandLine all(Console console) {
+        RootCommand root = new RootCommand(console);
+        CommandLine line = new CommandLine(root);
+        Errors errors = new Errors(console, root);
+        line.setParameterExceptionHandler(errors::wrongUse).setExecutionExceptionHandler(errors::failed);
+        line.setOut(new PrintWriter(console.out(), true, UTF_8)).setErr(new PrintWriter(console.err(), true, UTF_8));
+        line.setUsageHelpAutoWidth(false).setUsageHelpWidth(110);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        return line;
+    }
+}

@@ -1,0 +1,96 @@
+package io.lorica.cli;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.library.GeneralCodingRules;
+import org.junit.jupiter.api.Test;
+
+/** The arrows of ARCHITECTURE.md. A rule that fails names the class and the line that crosses it. */
+class ArchitectureTest {
+    private static final JavaClasses CLASSES = new ClassFileImporter()
+            .withImportOption(new ImportOption.DoNotIncludeTests())
+            .importPackages("io.lorica");
+
+    @Test
+    void modules_dependencies_pointDownOnly() {
+        layeredArchitecture()
+                .consideringOnlyDependenciesInLayers()
+                .layer("cli")
+                .definedBy("io.lorica.cli..")
+                .layer("bench")
+                .definedBy("io.lorica.bench..")
+                .layer("train")
+                .definedBy("io.lorica.train..")
+                .layer("adapter")
+                .definedBy("io.lorica.adapter..")
+                .layer("model")
+                .definedBy("io.lorica.model..")
+                .layer("tensor")
+                .definedBy("io.lorica.tensor..")
+                .whereLayer("cli")
+                .mayNotBeAccessedByAnyLayer()
+                .whereLayer("bench")
+                .mayOnlyBeAccessedByLayers("cli")
+                .whereLayer("train")
+                .mayOnlyBeAccessedByLayers("bench", "cli")
+                .whereLayer("adapter")
+                .mayOnlyBeAccessedByLayers("train", "bench", "cli")
+                .whereLayer("model")
+                .mayOnlyBeAccessedByLayers("adapter", "train", "bench", "cli")
+                .withOptionalLayers(true)
+                .check(CLASSES);
+    }
+
+    @Test
+    void methods_packages_doNotImportOneAnother() {
+        slices().matching("io.lorica.adapter.(*)..")
+                .should()
+                .notDependOnEachOther()
+                .allowEmptyShould(true)
+                .check(CLASSES);
+    }
+
+    @Test
+    void modelFamilies_packages_doNotImportOneAnother() {
+        slices().matching("io.lorica.model.(*)..")
+                .should()
+                .notDependOnEachOther()
+                .check(CLASSES);
+    }
+
+    /** Methods and families are found by ServiceLoader, so that adding one changes nothing else. */
+    @Test
+    void methodsAndFamilies_areKnownToNobody() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackages("io.lorica.adapter.*..", "io.lorica.model.*..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.lorica.adapter.*..", "io.lorica.model.*..")
+                .check(CLASSES);
+    }
+
+    @Test
+    void packages_haveNoCycles() {
+        slices().matching("io.lorica.(**)").should().beFreeOfCycles().check(CLASSES);
+    }
+
+    @Test
+    void standardStreams_areTouchedByMainOnly() {
+        noClasses()
+                .that()
+                .doNotBelongToAnyOf(Main.class)
+                .should(GeneralCodingRules.ACCESS_STANDARD_STREAMS)
+                .check(CLASSES);
+    }
+
+    @Test
+    void thrownExceptions_areNeverGeneric() {
+        noClasses().should(GeneralCodingRules.THROW_GENERIC_EXCEPTIONS).check(CLASSES);
+    }
+}
