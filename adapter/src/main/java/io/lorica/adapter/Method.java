@@ -3,6 +3,7 @@ package io.lorica.adapter;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Site;
 import io.lorica.tensor.Seed;
+import java.util.List;
 
 /**
  * An adaptation method: how its configuration reads, what it puts on a site, and what it changes about training.
@@ -22,18 +23,36 @@ public interface Method {
     MethodConfig parse(Options options);
 
     /**
-     * Checks a configuration against the sites it would adapt, before any weight is read: rank above a dimension, block
-     * sizes that do not divide.
+     * Checks a configuration against a site it would adapt, before any weight is read: rank above a dimension, block
+     * sizes that do not divide, an embedding where only linear maps will do.
      *
+     * @param where the source of the configuration, for messages
      * @throws io.lorica.tensor.LoricaException.BadInput naming the site, its shape and the key at fault
      */
-    default void validate(MethodConfig config, String siteName, long in, long out) {}
+    default void validate(MethodConfig config, SiteShape site, String where) {}
+
+    /**
+     * The configuration under which tensors from a file are put on the sites; drops expensive initial values that the
+     * file replaces anyway.
+     *
+     * @throws io.lorica.tensor.LoricaException.Unsupported where such a file cannot be right on the unchanged base
+     */
+    default MethodConfig loading(MethodConfig config, String where) {
+        return config;
+    }
+
+    /** The configuration that belongs to {@link SiteAdapter#saved}. */
+    default MethodConfig saving(MethodConfig config) {
+        return config;
+    }
 
     /**
      * Makes what is common to all sites before the first is adapted: shared bases, pools of shards, results of a
      * calibration pass. The default shares nothing.
+     *
+     * @param sites those that will be adapted, in their order
      */
-    default Shared share(MethodConfig config, BaseModel model, Iterable<? extends Site> sites, Seed seed) {
+    default Shared share(MethodConfig config, BaseModel model, List<Site> sites, Seed seed) {
         return Shared.NOTHING;
     }
 

@@ -1,16 +1,24 @@
 package io.lorica.adapter;
 
-import java.util.Map;
+import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 import org.bytedeco.pytorch.Tensor;
 
 /** What the sites of one adapter have in common: tensors and whatever a method's own implementation adds. */
 public interface Shared extends AutoCloseable {
 
-    Shared NOTHING = () -> new java.util.LinkedHashMap<>(Map.of());
+    Shared NOTHING = LinkedHashMap::new;
 
-    /** Tensors that are saved once for the whole adapter, by their full key in the file. */
+    /**
+     * Tensors that are saved once for the whole adapter, by what follows {@code base_model.} in their key (as PEFT does
+     * for VeRA's {@code base_model.vera_A}). float32, owned by this object.
+     */
     SequencedMap<String, Tensor> tensors();
+
+    /** Whether the optimizer moves that tensor. */
+    default boolean trainable(String key) {
+        return false;
+    }
 
     @Override
     default void close() {

@@ -2,6 +2,8 @@ package io.lorica.adapter;
 
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
+import java.util.Objects;
+import java.util.Optional;
 import java.util.SequencedMap;
 import org.bytedeco.pytorch.Tensor;
 
@@ -11,39 +13,55 @@ public interface SiteAdapter extends AutoCloseable {
     Site site();
 
     /**
-     * What is saved, by key suffix as PEFT writes it ({@code lora_A.weight}). All float32 masters, owned by this
-     * object.
+     * Every tensor that makes up its state, by key suffix as PEFT writes it ({@code lora_A.weight}): what the optimizer
+     * moves and what a checkpoint must hold to go on exactly. float32, owned by this object.
      */
     SequencedMap<String, Tensor> tensors();
+
+    /**
+     * What is saved for use on the unchanged base, by key suffix. The default saves the state as it is.
+     *
+     * @return tensors that may be computed, owned by the caller's innermost scope or by this object
+     */
+    default SequencedMap<String, Tensor> saved() {
+        return tensors();
+    }
 
     /** Whether the optimizer moves that tensor. */
     default boolean trainable(String suffix) {
         return true;
     }
 
-    /** How the optimizer treats that tensor. */
+    /** How the optimizer treats that tensor: vectors and output factors {@code B}, all else {@code A}. */
     default Trainable.Role role(String suffix) {
-        return suffix.startsWith("lora_B") ? Trainable.Role.B : Trainable.Role.A;
+        Tensor tensor = Objects.requireNonNull(tensors().get(suffix), suffix);
+        return suffix.contains("_B") || tensor.dim() == 1 ? Trainable.Role.B : Trainable.Role.A;
     }
 
     /**
      * Adds this adapter to a site's output.
      *
      * @param input what went into the site: {@code [..., in]}, or ids for an embedding
-     * @param result the site's frozen output plus the adapters applied so far, {@code [..., out]}
+     * @param base the site's frozen output, {@code [..., out]}
+     * @param result {@code base} plus the adapters applied so far; the same object for the first
      * @param weight factor on this adapter's contribution (1 but in blends)
      * @return the new output, in the dtype of {@code result}, owned by the caller's innermost scope
      */
-    Tensor apply(Tensor input, Tensor result, double weight, Pass pass);
+    Tensor apply(Tensor input, Tensor base, Tensor result, double weight, Pass pass);
 
     /**
-     * The weight that computes the same as frozen weight and this adapter together.
+     * What the weight must change by to compute the same as frozen weight and this adapter together.
      *
-     * @param matrix {@code [out, in]} float32 ({@code [num, dim]} for an embedding)
+     * @param matrix the frozen weight, {@code [out, in]} float32 ({@code [num, dim]} for an embedding)
      * @return same shape, float32, owned by the caller's innermost scope
      * @throws io.lorica.tensor.LoricaException.Unsupported where no such weight exists
      */
-    Tensor merged(Tensor matrix, double weight);
+    Tensor change(Tensor matrix);
+
+    /** What the bias must change by, {@code [out]} float32; empty for methods that leave biases alone. */
+    default Optional<Tensor> biasChange() {
+        return Optional.empty();
+    }
 
     @Override
     default void close() {

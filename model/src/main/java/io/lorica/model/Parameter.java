@@ -3,6 +3,7 @@ package io.lorica.model;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Tensors;
 import java.util.Arrays;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
@@ -14,7 +15,7 @@ import org.jspecify.annotations.Nullable;
 public final class Parameter {
     private final String name;
     private final Tensor frozen;
-    private @Nullable Tensor override;
+    private @Nullable Supplier<Tensor> override;
 
     /** @param frozen owned by this parameter (outside every scope) */
     public Parameter(String name, Tensor frozen) {
@@ -28,7 +29,7 @@ public final class Parameter {
 
     /** The value in force. */
     public Tensor value() {
-        return override != null ? override : frozen;
+        return override != null ? override.get() : frozen;
     }
 
     /** The value as read from the checkpoint, whatever stands in front of it. */
@@ -47,6 +48,14 @@ public final class Parameter {
                     "override of " + name + " has shape " + Arrays.toString(Tensors.shape(value)) + ", the weight has "
                             + Arrays.toString(Tensors.shape(frozen)));
         }
+        override = () -> value;
+    }
+
+    /**
+     * Puts a value in front of the frozen one that is computed anew on each use, so that gradients can flow into what
+     * it is computed from. It must have the frozen value's shape and dtype.
+     */
+    public void override(Supplier<Tensor> value) {
         override = value;
     }
 

@@ -1,0 +1,136 @@
+package io.lorica.adapter;
+
+import io.lorica.model.BaseModel;
+import io.lorica.model.Linear;
+import io.lorica.model.Parameter;
+import io.lorica.model.Site;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Names;
+import io.lorica.tensor.Seed;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.Set;
+
+/** Puts an adapter together: chooses sites, asks the method for its parts, copies what is trained whole. */
+final class AdapterBuilder {
+    private final BaseModel model;
+    private final AdapterConfig config;
+    private final SequencedMap<String, TrainedModule> modules = new LinkedHashMap<>();
+
+    AdapterBuilder(BaseModel model, AdapterConfig config) {
+        this.model = model;
+        this.config = config;
+    }
+
+    Adapter build(Seed seed) {
+        String modelType = model.config().modelType();
+        AdapterConfig resolved = config.withTargets(config.targets().resolved(modelType, config.where()));
+        List<Site> chosen = resolved.plan(SiteShape.of(model), modelType).stream()
+                .map(shape -> Objects.requireNonNull(model.sites().get(shape.name())))
+                .toList();
+        refuseUnknownModules();
+        Seed init = seed.of("adapter");
+        Shared shared = config.method().share(config.settings(), model, chosen, init.of("shared"));
+        SequencedMap<String, SiteAdapter> parts = new LinkedHashMap<>();
+        for (Site site : chosen) {
+            parts.put(site.name(), config.method().adapt(config.settings(), site, shared, init.of(site.name())));
+        }
+        addModules();
+        addBiases(parts.keySet());
+        return new Adapter(model, resolved, shared, parts, List.copyOf(modules.values()));
+    }
+
+    /** PEFT finds modules to save by the plain end of their names, so that {@code norm} takes every norm. */
+    private boolean saved(String module) {
+        return config.modulesToSave().stream().anyMatch(module::endsWith);
+    }
+
+    private void refuseUnknownModules() {
+        Set<String> known = new LinkedHashSet<>();
+        model.parameters().keySet().forEach(name -> addParents(name, known));
+        known.addAll(model.sites().keySet());
+        boolean classifier = "SEQ_CLS".equals(config.taskType());
+        for (String module : config.modulesToSave()) {
+            boolean optional = classifier && TargetSpec.SCORE_HEADS.contains(module);
+            if (!optional && known.stream().noneMatch(name -> name.endsWith(module))) {
+                throw new LoricaException.BadInput(config.where() + ": key 'modules_to_save' names '" + module
+                        + "', but no module of this model ends so" + Names.didYouMean(module, leaves(known)));
+            }
+        }
+    }
+
+    private static Set<String> leaves(Set<String> names) {
+        Set<String> leaves = new LinkedHashSet<>();
+        names.forEach(name -> leaves.add(name.substring(name.lastIndexOf('.') + 1)));
+        return leaves;
+    }
+
+    private static void addParents(String parameter, Set<String> modules) {
+        for (int dot = parameter.lastIndexOf('.'); dot > 0; dot = parameter.lastIndexOf('.', dot - 1)) {
+            modules.add(parameter.substring(0, dot));
+        }
+    }
+
+    private boolean underSaved(String name) {
+        Set<String> parents = new LinkedHashSet<>();
+        addParents(name, parents);
+        return parents.stream().anyMatch(this::saved);
+    }
+
+    private void addModules() {
+        model.parameters().forEach((name, parameter) -> {
+            if (underSaved(name)) {
+                boolean alone = users(parameter) <= 1;
+                Site site = alone ? null : ownSite(name, parameter).orElse(null);
+                add(Adapter.PREFIX + name, parameter, site);
+            }
+        });
+        model.sites().forEach((name, site) -> {
+            String key = name + ".weight";
+            if (!model.parameters().containsKey(key) && underSaved(key)) {
+                add(Adapter.PREFIX + key, site.weight(), site); // a tied head: only its own use is replaced
+            }
+        });
+    }
+
+    private long users(Parameter parameter) {
+        return model.sites().values().stream()
+                .filter(site -> site.weight() == parameter)
+                .count();
+    }
+
+    private Optional<Site> ownSite(String name, Parameter parameter) {
+        return model.sites().values().stream()
+                .filter(site -> site.weight() == parameter && name.equals(site.name() + ".weight"))
+                .findFirst();
+    }
+
+    private void addBiases(Set<String> adapted) {
+        if (config.bias() == AdapterConfig.Bias.NONE) {
+            return;
+        }
+        Set<Parameter> ofAdapted = new LinkedHashSet<>();
+        for (String name : adapted) {
+            if (model.sites().get(name) instanceof Linear linear && linear.bias() != null) {
+                ofAdapted.add(linear.bias());
+                // PEFT wraps an adapted layer, and the wrapped one's name is in the key.
+                add(Adapter.key(name, "base_layer.bias"), linear.bias(), null);
+            }
+        }
+        if (config.bias() == AdapterConfig.Bias.ALL) {
+            model.parameters().forEach((name, parameter) -> {
+                if (name.contains("bias") && !ofAdapted.contains(parameter)) {
+                    add(Adapter.PREFIX + name, parameter, null);
+                }
+            });
+        }
+    }
+
+    private void add(String key, Parameter parameter, @org.jspecify.annotations.Nullable Site site) {
+        modules.computeIfAbsent(key, k -> TrainedModule.copy(k, parameter, site));
+    }
+}

@@ -1,0 +1,125 @@
+package io.lorica.adapter.lora;
+
+import io.lorica.adapter.Method;
+import io.lorica.adapter.MethodConfig;
+import io.lorica.adapter.MethodInfo;
+import io.lorica.adapter.Options;
+import io.lorica.adapter.Shared;
+import io.lorica.adapter.SiteAdapter;
+import io.lorica.adapter.SiteShape;
+import io.lorica.model.Embedding;
+import io.lorica.model.Linear;
+import io.lorica.model.Site;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Seed;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.SequencedMap;
+
+/**
+ * LoRA (Hu et al., 2021): {@code y = W x + b + s B A dropout(x)} with {@code s = alpha / r}; reads every adapter that
+ * PEFT saves as {@code LORA}, its variants included.
+ */
+public final class LoraMethod implements Method {
+    static final List<MethodInfo.Key> KEYS = List.of(
+            new MethodInfo.Key("r", "8", "rank"),
+            new MethodInfo.Key("lora_alpha", "8", "the update is scaled by lora_alpha / r"),
+            new MethodInfo.Key("lora_dropout", "0.0", "dropout of the branch's input"),
+            new MethodInfo.Key("use_rslora", "false", "scale by lora_alpha / sqrt(r)"),
+            new MethodInfo.Key("use_dora", "false", "learn row norms apart from directions"),
+            new MethodInfo.Key("init_lora_weights", "true", "true, false, gaussian, olora or orthogonal"),
+            new MethodInfo.Key("rank_pattern", "{}", "ranks by end of name or regular expression"),
+            new MethodInfo.Key("alpha_pattern", "{}", "lora_alpha by end of name or regular expression"),
+            new MethodInfo.Key("fan_in_fan_out", "false", "for PEFT: weights are stored [in, out]"),
+            new MethodInfo.Key("lora_bias", "false", "B has a bias"));
+
+    @Override
+    public MethodInfo info() {
+        return new MethodInfo(
+                "lora",
+                "LORA",
+                "a low-rank update B A beside each frozen weight",
+                "Hu et al., LoRA: Low-Rank Adaptation of Large Language Models, 2021",
+                "low-rank",
+                "nothing",
+                true,
+                true,
+                KEYS);
+    }
+
+    @Override
+    public MethodConfig parse(Options options) {
+        return LoraConfig.parse(options);
+    }
+
+    @Override
+    public void validate(MethodConfig config, SiteShape site, String where) {
+        LoraConfig lora = (LoraConfig) config;
+        int r = lora.rank(site.name());
+        long smaller = Math.min(site.in(), site.out());
+        if (r > smaller) {
+            throw new LoricaException.BadInput(
+                    where + ": rank " + r + " at " + site.describe() + " is above the smaller side; choose r <= "
+                            + smaller + ", or set it for this site in rank_pattern");
+        }
+        if (lora.init() == LoraConfig.Init.ORTHOGONAL && r % 2 != 0) {
+            throw new LoricaException.BadInput(where + ": rank " + r + " at " + site.describe()
+                    + " is odd, but init_lora_weights \"orthogonal\" needs an even one");
+        }
+        if (lora.bias() && (site.embedding() || !site.bias())) {
+            throw new LoricaException.BadInput(where + ": key 'lora_bias' is true, but " + site.describe()
+                    + " has no bias to go with; set it to false, or leave the site out");
+        }
+        if (site.embedding() && lora.dora()) {
+            throw new LoricaException.Unsupported(where + ": key 'use_dora' is true, which Lorica does on linear maps "
+                    + "only, and " + site.name() + " is an embedding; leave it out of target_modules");
+        }
+    }
+
+    @Override
+    public MethodConfig loading(MethodConfig config, String where) {
+        LoraConfig lora = (LoraConfig) config;
+        // OLoRA's factors count from a residual that must be made again; the others are whole in the file.
+        return lora.init() == LoraConfig.Init.OLORA ? lora : lora.withInit(LoraConfig.Init.DEFAULT);
+    }
+
+    /** OLoRA is saved as plain LoRA of twice the rank, right on the unchanged base. */
+    @Override
+    public MethodConfig saving(MethodConfig config) {
+        LoraConfig lora = (LoraConfig) config;
+        if (lora.init() != LoraConfig.Init.OLORA) {
+            return lora;
+        }
+        double widening = lora.rslora() ? Math.sqrt(2) : 2;
+        return new LoraConfig(
+                2 * lora.r(),
+                widening * lora.alpha(),
+                lora.dropout(),
+                lora.rslora(),
+                lora.dora(),
+                LoraConfig.Init.DEFAULT,
+                times(lora.rankPattern(), 2),
+                times(lora.alphaPattern(), widening),
+                lora.fanInFanOut(),
+                lora.bias());
+    }
+
+    private static SequencedMap<String, Double> times(SequencedMap<String, Double> values, double factor) {
+        SequencedMap<String, Double> product = new LinkedHashMap<>();
+        values.forEach((key, value) -> product.put(key, factor * value));
+        return product;
+    }
+
+    @Override
+    public SiteAdapter adapt(MethodConfig config, Site site, Shared shared, Seed seed) {
+        LoraConfig lora = (LoraConfig) config;
+        if (lora.init() == LoraConfig.Init.EVA) {
+            throw new LoricaException.Unsupported(
+                    "init_lora_weights \"eva\" needs data to start from; Lorica only reads finished adapters of it");
+        }
+        return switch (site) {
+            case Linear linear -> LoraLinear.fresh(linear, lora, seed);
+            case Embedding embedding -> LoraEmbedding.fresh(embedding, lora, seed);
+        };
+    }
+}

@@ -1,0 +1,85 @@
+package io.lorica.adapter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.lorica.model.BaseModel;
+import io.lorica.tensor.DType;
+import io.lorica.tensor.SafetensorsFile;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.TensorSource;
+import io.lorica.tensor.Tensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.TreeMap;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Adapters written by PEFT 0.21.2 (bench/peers/make_adapter_fixtures.py) compute here what they compute there. */
+class PeftParityTest {
+
+    private record Expected(long[] ids, float[] base, float[] adapted) {
+        static Expected of(Path directory) {
+            try (Scope _ = Scope.open();
+                    TensorSource source = SafetensorsFile.open(directory.resolve("expected.safetensors"))) {
+                return new Expected(
+                        Tensors.longs(source.read("ids")),
+                        Tensors.floats(source.read("base")),
+                        Tensors.floats(source.read("adapted")));
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "plain", "rslora", "dora", "patterns", "regex", "all-linear", "modules-bias-all", "bias-lora-only",
+                "embeddings", "tied-embedding", "gpt2", "gpt2-dora", "layers", "exclude", "lora-bias", "olora",
+                "classifier"
+            })
+    void load_writtenByPeft_sameLogitsAndSameKeysWhenSaved(String name, @TempDir Path out) throws IOException {
+        Path directory = TinyModels.peft(name);
+        Expected expected = Expected.of(directory);
+        String base = Files.readString(directory.resolve("base.txt")).strip();
+        try (BaseModel model = TinyModels.open(base, DType.F32);
+                AdapterStack stack = new AdapterStack(model)) {
+            Adapter adapter = Adapter.load(model, directory, LoadOptions.STRICT);
+            stack.add("peft", adapter);
+            assertThat(TinyModels.difference(TinyModels.logits(model, expected.ids()), expected.base()))
+                    .as("base")
+                    .isLessThan(1e-4);
+            stack.activate("peft");
+            assertThat(TinyModels.difference(TinyModels.logits(model, expected.ids()), expected.adapted()))
+                    .as("adapted")
+                    .isLessThan(1e-4);
+            stack.disable();
+            assertThat(TinyModels.difference(TinyModels.logits(model, expected.ids()), expected.base()))
+                    .as("disabled")
+                    .isLessThan(1e-4);
+            assertThat(adapter.coverage().orElseThrow().full()).isTrue();
+
+            adapter.save(out);
+            stack.add("again", Adapter.load(model, out, LoadOptions.STRICT));
+            stack.activate("again");
+            assertThat(TinyModels.difference(TinyModels.logits(model, expected.ids()), expected.adapted()))
+                    .as("saved and loaded")
+                    .isLessThan(1e-4);
+        }
+        if (!name.equals("olora")) {
+            assertThat(contents(out)).isEqualTo(contents(directory));
+        }
+    }
+
+    /** Keys with shapes; PEFT's copies of the base's embedding are left out, as Lorica does. */
+    private static java.util.Map<String, String> contents(Path directory) {
+        TreeMap<String, String> contents = new TreeMap<>();
+        try (TensorSource source = SafetensorsFile.open(directory.resolve("adapter_model.safetensors"))) {
+            source.names().stream()
+                    .filter(name -> !name.endsWith("base_layer.weight"))
+                    .forEach(name -> contents.put(
+                            name, java.util.Arrays.toString(source.info(name).shape())));
+        }
+        return contents;
+    }
+}

@@ -1,0 +1,91 @@
+package io.lorica.adapter;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.model.BaseModel;
+import io.lorica.model.Batch;
+import io.lorica.model.CausalModel;
+import io.lorica.model.ClassifierModel;
+import io.lorica.model.ModelConfig;
+import io.lorica.model.ModelLoader;
+import io.lorica.model.Pass;
+import io.lorica.tensor.DType;
+import io.lorica.tensor.Grad;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.TensorFiles;
+import io.lorica.tensor.Tensors;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.util.List;
+import org.bytedeco.pytorch.Tensor;
+
+/** The tiny random models of the model module's tests, and adapters that PEFT wrote for them. */
+final class TinyModels {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    static final long[] PROMPT = {5, 9, 33, 12, 7, 61, 40};
+
+    private TinyModels() {}
+
+    static BaseModel open(String name, DType dtype) {
+        Path directory = Path.of("..", "model", "src", "test", "resources", "fixtures", name);
+        try {
+            ModelConfig config = new ModelConfig(
+                    JSON.readTree(directory.resolve("config.json").toFile()), directory.toString());
+            return ModelLoader.load(TensorFiles.openModel(directory), config, dtype);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static Path peft(String name) {
+        return Path.of("src", "test", "resources", "peft", name);
+    }
+
+    static ObjectNode json(String text) {
+        try {
+            return (ObjectNode) JSON.readTree(text.replace('\'', '"'));
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
+    static AdapterConfig config(String method, String settings) {
+        return AdapterConfig.of(method, json(settings));
+    }
+
+    /** Logits of every token (scores of a classifier), row-major. */
+    static float[] logits(BaseModel model, long... ids) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Batch batch = Batch.of(List.of(ids));
+            Tensor answer = switch (model) {
+                case CausalModel causal -> causal.logits(batch, Pass.inference());
+                case ClassifierModel classifier -> classifier.scores(batch, Pass.inference());
+                default -> throw new AssertionError(model.getClass());
+            };
+            return Tensors.floats(answer);
+        }
+    }
+
+    static double difference(float[] left, float[] right) {
+        double largest = left.length == right.length ? 0 : Double.POSITIVE_INFINITY;
+        for (int i = 0; i < Math.min(left.length, right.length); i++) {
+            largest = Math.max(largest, Math.abs((double) left[i] - right[i]));
+        }
+        return largest;
+    }
+
+    /** Gives every trained tensor of an adapter seeded noise, so that none is left at zero. */
+    static void shake(Adapter adapter, double spread) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            io.lorica.tensor.Seed seed = new io.lorica.tensor.Seed(42);
+            for (Trainable trainable : adapter.trainables()) {
+                Tensor noise = Tensors.empty(DType.F32, Tensors.shape(trainable.tensor()))
+                        .normal_(0, spread, seed.of(trainable.name()).generator());
+                trainable.tensor().add_(noise);
+            }
+        }
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.adapter;
+
+import org.jspecify.annotations.NullMarked;
