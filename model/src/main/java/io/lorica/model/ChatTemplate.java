@@ -16,6 +16,9 @@ import java.util.Map;
  * <p>The rendered text already holds the model's special tokens: encode it without adding more.
  */
 public final class ChatTemplate {
+    /** A character that no text holds: Jinjava takes the text "false" for the truth value. */
+    private static final String GUARD = "\uFDD0";
+
     private final String source;
     private final Map<String, String> specialTokens;
     private final String where;
@@ -47,20 +50,26 @@ public final class ChatTemplate {
      */
     public String render(List<Message> messages, boolean addGenerationPrompt) {
         Map<String, Object> context = new HashMap<>(specialTokens);
-        context.put("messages", messages.stream().map(ChatTemplate::map).toList());
+        boolean guarded =
+                messages.stream().anyMatch(message -> message.content().equalsIgnoreCase("false"));
+        context.put(
+                "messages",
+                messages.stream().map(message -> map(message, guarded)).toList());
         context.put("add_generation_prompt", addGenerationPrompt);
         Jinjava engine = JinjaDialect.engine();
-        RenderResult result = engine.renderForResult(JinjaDialect.translate(source, where), context);
+        RenderResult result = engine.renderForResult(JinjaSource.prepare(source, where), context);
         for (TemplateError error : result.getErrors()) {
             throw JinjaDialect.failure(error, where);
         }
-        return result.getOutput();
+        return guarded ? result.getOutput().replace(GUARD, "") : result.getOutput();
     }
 
-    private static Map<String, Object> map(Message message) {
+    private static Map<String, Object> map(Message message, boolean guarded) {
         Map<String, Object> map = new LinkedHashMap<>();
         map.put("role", message.role());
-        map.put("content", message.content());
+        map.put(
+                "content",
+                guarded && message.content().equalsIgnoreCase("false") ? message.content() + GUARD : message.content());
         return map;
     }
 }
