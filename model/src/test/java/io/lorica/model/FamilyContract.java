@@ -2,6 +2,7 @@ package io.lorica.model;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
@@ -13,6 +14,7 @@ import io.lorica.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.stream.Stream;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestInstance;
@@ -108,6 +110,42 @@ public abstract class FamilyContract {
                         .isEqualTo(site.weight().value().numel());
             });
         }
+    }
+
+    @ParameterizedTest
+    @MethodSource("fixtures")
+    void backward_fromTheAnswer_agreesWithTheSlopeAlongTheGradient(String name) {
+        Fixture fixture = Fixture.named(name);
+        try (BaseModel model = fixture.load(DType.F64);
+                Scope _ = Scope.open()) {
+            Parameter weight = model.sites().values().stream()
+                    .filter(Linear.class::isInstance)
+                    .findFirst()
+                    .orElseThrow()
+                    .weight();
+            Tensor leaf = weight.frozen().clone().set_requires_grad(true);
+            squares(fixture, model, weight, leaf).backward();
+            try (Grad _ = Grad.disabled()) {
+                Tensor gradient = leaf.grad();
+                double norm = gradient.norm().item_double();
+                double step = 1e-3; // norms in float32 make less drown in rounding
+                Tensor move = gradient.mul(new Scalar(step / norm));
+                double rise = squares(fixture, model, weight, weight.frozen().add(move))
+                                .item_double()
+                        - squares(fixture, model, weight, weight.frozen().sub(move))
+                                .item_double();
+                assertThat(norm).isNotZero().isCloseTo(rise / (2 * step), withinPercentage(1));
+            }
+        }
+    }
+
+    private Tensor squares(Fixture fixture, BaseModel model, Parameter weight, Tensor value) {
+        weight.override(value);
+        Tensor sum = answer(model, batch(fixture.longs("ids"), fixture.longs("segments")))
+                .square()
+                .mean();
+        weight.restore();
+        return sum;
     }
 
     @ParameterizedTest

@@ -1,5 +1,6 @@
 package io.lorica.model.llama;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.lorica.model.ModelConfig;
 import io.lorica.tensor.LoricaException;
 import java.util.List;
@@ -42,6 +43,7 @@ public record LlamaConfig(
             throw new LoricaException.BadInput(
                     config.where() + ": head_dim " + headDim + " must be even, since its halves are rotated");
         }
+        refusePartialRotation(config);
         String activation = config.text("hidden_act", "silu");
         if (!activation.equals("silu")) {
             throw new LoricaException.Unsupported(config.where() + ": hidden_act '" + activation
@@ -68,14 +70,45 @@ public record LlamaConfig(
                 Rotary.from(config, headDim, maxPositions));
     }
 
-    /** Mistral's window holds in every layer; Qwen2's, where in use, from layer {@code max_window_layers} on. */
+    /**
+     * Mistral's window holds in every layer; Qwen2's, where in use, from layer {@code max_window_layers} on. A list
+     * {@code layer_types}, which transformers 5 writes, says it layer by layer and comes first.
+     */
     private static List<Integer> windows(ModelConfig config, boolean qwen) {
         int layers = config.integer("num_hidden_layers");
         boolean slides = !config.modelType().equals("llama") && (!qwen || config.flag("use_sliding_window", false));
         int window = slides ? config.integer("sliding_window", 0) : 0;
+        JsonNode types = config.json().path("layer_types");
+        if (slides && types.isArray()) {
+            return listedWindows(config, types, layers, window);
+        }
         int first = qwen ? config.integer("max_window_layers", 28) : 0;
         return IntStream.range(0, layers)
                 .mapToObj(layer -> layer >= first ? window : 0)
                 .toList();
+    }
+
+    private static List<Integer> listedWindows(ModelConfig config, JsonNode types, int layers, int window) {
+        if (types.size() != layers) {
+            throw new LoricaException.BadInput(config.where() + ": layer_types lists " + types.size()
+                    + " layers, num_hidden_layers says " + layers);
+        }
+        return IntStream.range(0, layers)
+                .mapToObj(layer -> switch (types.get(layer).asText()) {
+                    case "full_attention" -> 0;
+                    case "sliding_attention" -> window;
+                    default ->
+                        throw new LoricaException.Unsupported(config.where() + ": layer_types has " + types.get(layer)
+                                + " (known: full_attention, sliding_attention)");
+                })
+                .toList();
+    }
+
+    private static void refusePartialRotation(ModelConfig config) {
+        double share = config.object("rope_parameters").orElse(config).number("partial_rotary_factor", 1);
+        if (share != 1) {
+            throw new LoricaException.Unsupported(config.where() + ": partial_rotary_factor " + share
+                    + " is not supported; every coordinate of a head is rotated");
+        }
     }
 }

@@ -1,6 +1,7 @@
 package io.lorica.model.bert;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lorica.model.BaseModel;
 import io.lorica.model.Batch;
@@ -13,6 +14,7 @@ import io.lorica.model.Pass;
 import io.lorica.model.RenamedTensors;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
+import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Tensors;
@@ -102,6 +104,59 @@ class BertParityTest extends EncoderContract {
             assertThat(scores(fixture, model)).hasSize(5 * 4).isEqualTo(scores(fixture, again));
             assertThat(scores(fixture, model)).isNotEqualTo(scores(fixture, other));
             assertThat(alone(fixture, model, 0)).isEqualTo(encodedBare(fixture));
+        }
+    }
+
+    @Test
+    void encode_inTraining_dropsTheSameForTheSameSeed() {
+        Fixture fixture = Fixture.named("bert");
+        try (BertModel model = (BertModel) fixture.load(DType.F32);
+                Grad _ = Grad.disabled();
+                Scope _ = Scope.open()) {
+            Batch batch = batch(fixture.longs("ids"), fixture.longs("segments"));
+            float[] first = Tensors.floats(model.encode(batch, Pass.training(new Seed(1))));
+            assertThat(Tensors.floats(model.encode(batch, Pass.training(new Seed(1)))))
+                    .isEqualTo(first);
+            assertThat(Tensors.floats(model.encode(batch, Pass.training(new Seed(2)))))
+                    .isNotEqualTo(first);
+        }
+    }
+
+    @Test
+    void encode_noTokenTypes_countsAllAsTheFirstText() {
+        Fixture fixture = Fixture.named("bert");
+        List<long[]> ids = fixture.longs("ids");
+        List<long[]> zeros =
+                ids.stream().map(sequence -> new long[sequence.length]).toList();
+        try (BertModel model = (BertModel) fixture.load(DType.F32);
+                Grad _ = Grad.disabled();
+                Scope _ = Scope.open()) {
+            assertThat(Tensors.floats(model.encode(Batch.of(ids), Pass.inference())))
+                    .isEqualTo(Tensors.floats(model.encode(batch(ids, zeros), Pass.inference())));
+        }
+    }
+
+    @Test
+    void encode_robertaAtItsLastPosition_countsTheRowsItLeavesOut() {
+        try (BertModel model = (BertModel) Fixture.named("roberta").load(DType.F32);
+                Scope _ = Scope.open()) {
+            assertThat(model.contextLength()).isEqualTo(62);
+            assertThat(model.encode(Batch.of(List.of(new long[62])), Pass.inference())
+                            .size(0))
+                    .isEqualTo(62);
+            assertThatThrownBy(() -> model.encode(Batch.of(List.of(new long[63])), Pass.inference()))
+                    .isInstanceOf(LoricaException.BadInput.class)
+                    .hasMessageContaining("63 tokens");
+        }
+    }
+
+    @Test
+    void withSegments_otherCountThanTokens_isRefused() {
+        try (Scope _ = Scope.open()) {
+            Batch batch = Batch.of(List.of(new long[] {5, 6}));
+            assertThatThrownBy(() -> batch.withSegments(List.of(new long[] {0})))
+                    .isInstanceOf(LoricaException.BadInput.class)
+                    .hasMessageContaining("1 token types for 2 tokens");
         }
     }
 
