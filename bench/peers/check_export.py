@@ -30,7 +30,7 @@ def load(path, dtype):
     if os.path.isfile(path):
         where, extra = os.path.dirname(os.path.abspath(path)), {"gguf_file": os.path.basename(path)}
     config = transformers.AutoConfig.from_pretrained(where, **extra)
-    causal = any(name.endswith("ForCausalLM") for name in config.architectures or [])
+    causal = bool(extra) or any(name.endswith("ForCausalLM") for name in config.architectures or [])
     kind = AutoModelForCausalLM if causal else AutoModel
     model, report = kind.from_pretrained(where, dtype=dtype, output_loading_info=True, **extra)
     missing = {k: v for k, v in report.items() if v and k in ("missing_keys", "mismatched_keys")}

@@ -45,17 +45,28 @@ public final class ModelExport {
     static void toDirectory(ModelFiles files, Path directory, DType dtype, long shardBytes) {
         prepare(directory, dtype);
         try (TensorSource source = files.tensors()) {
-            List<Item> items = new ArrayList<>();
-            for (String name : source.names()) {
-                long count = 1;
-                for (long size : source.info(name).shape()) {
-                    count *= size;
-                }
-                items.add(new Item(name, count * dtype.bytes(), () -> source.read(name)));
-            }
-            writeWeights(items, directory, dtype, shardBytes);
+            writeWeights(items(source, dtype), directory, dtype, shardBytes);
         }
         writeDescription(files, directory, dtype);
+    }
+
+    /** Writes the weights alone, in one file. */
+    static void writeWeights(ModelFiles files, Path file, DType dtype, Map<String, String> metadata) {
+        try (TensorSource source = files.tensors()) {
+            write(items(source, dtype), file, dtype, metadata);
+        }
+    }
+
+    private static List<Item> items(TensorSource source, DType dtype) {
+        List<Item> items = new ArrayList<>();
+        for (String name : source.names()) {
+            long count = 1;
+            for (long size : source.info(name).shape()) {
+                count *= size;
+            }
+            items.add(new Item(name, count * dtype.bytes(), () -> source.read(name)));
+        }
+        return items;
     }
 
     /** Writes a loaded model with the weights now in force, merged adapters included. */
@@ -92,7 +103,7 @@ public final class ModelExport {
     private static void writeWeights(List<Item> items, Path directory, DType dtype, long shardBytes) {
         List<List<Item>> shards = shards(items, shardBytes);
         if (shards.size() == 1) {
-            write(shards.getFirst(), directory.resolve("model.safetensors"), dtype);
+            write(shards.getFirst(), directory.resolve("model.safetensors"), dtype, METADATA);
             return;
         }
         ObjectNode index = JSON.createObjectNode();
@@ -101,7 +112,7 @@ public final class ModelExport {
         ObjectNode map = index.putObject("weight_map");
         for (int i = 0; i < shards.size(); i++) {
             String file = String.format(Locale.ROOT, "model-%05d-of-%05d.safetensors", i + 1, shards.size());
-            write(shards.get(i), directory.resolve(file), dtype);
+            write(shards.get(i), directory.resolve(file), dtype, METADATA);
             shards.get(i).forEach(item -> map.put(item.name(), file));
         }
         AtomicFile.writeString(directory.resolve("model.safetensors.index.json"), index.toPrettyString() + "\n");
@@ -124,13 +135,13 @@ public final class ModelExport {
         return shards;
     }
 
-    private static void write(List<Item> items, Path file, DType dtype) {
+    private static void write(List<Item> items, Path file, DType dtype, Map<String, String> metadata) {
         try (Scope _ = Scope.open()) {
             SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
             for (Item item : items) {
                 tensors.put(item.name(), converted(item, dtype));
             }
-            SafetensorsFile.write(file, tensors, METADATA);
+            SafetensorsFile.write(file, tensors, metadata);
         }
     }
 

@@ -3,6 +3,7 @@ package io.lorica.model;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
+import io.lorica.tensor.TensorSource;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
@@ -105,11 +106,12 @@ public final class ModelStore {
     /**
      * Finds, obtains and loads a model.
      *
-     * @param dtype what the weights compute in; weights stored in that type stay mapped
+     * @param dtype what the weights compute in; weights stored in that type stay mapped, and quantized ones of the cache
+     *     are copied to bfloat16 once, to be mapped afterwards
      * @return to be closed by the caller
      */
     public Pretrained open(String reference, DType dtype) {
-        return open(reference, files -> ModelLoader.load(files.tensors(), files.config(), dtype));
+        return open(reference, files -> ModelLoader.load(weights(files, dtype), files.config(), dtype));
     }
 
     /**
@@ -121,6 +123,20 @@ public final class ModelStore {
     public Pretrained openClassifier(String reference, DType dtype, int labels, Seed seed) {
         return open(
                 reference, files -> ModelLoader.loadClassifier(files.tensors(), files.config(), dtype, labels, seed));
+    }
+
+    private TensorSource weights(ModelFiles files, DType dtype) {
+        if (dtype == DType.BF16
+                && files instanceof GgufModel gguf
+                && gguf.path().startsWith(home)) {
+            FETCHING.lock(); // two threads must not make the same copy
+            try {
+                return ConvertedWeights.open(gguf, listener);
+            } finally {
+                FETCHING.unlock();
+            }
+        }
+        return files.tensors();
     }
 
     private Pretrained open(String reference, Function<ModelFiles, BaseModel> loader) {

@@ -11,10 +11,15 @@ import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.TensorSource;
 import io.lorica.tensor.Tensors;
+import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.SequencedMap;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
@@ -217,5 +222,48 @@ class GgufModelTest {
         values.put("tokenizer.ggml.eot_token_id", 5);
         assertThat(ModelFiles.open(convert("smollm2")).generation().path("eos_token_id"))
                 .hasToString("[2,5]");
+    }
+
+    /** The store takes the test's directory for its cache. */
+    private Pretrained openBf16(Path file, List<String> notes) {
+        ModelStore store = new ModelStore(directory, Catalogue.standard(), Map.of(), notes::add);
+        return store.open(file.toString(), DType.BF16);
+    }
+
+    @Test
+    void open_ggufOfTheCacheInBfloat16_givesTheSameBitsFromTheCopy() {
+        Path file = convert("smollm2");
+        try (Pretrained copied = openBf16(file, new ArrayList<>());
+                BaseModel direct = ModelLoader.load(
+                        copied.files().tensors(), copied.files().config(), DType.BF16)) {
+            assertThat(file.resolveSibling("smollm2.gguf.bf16.safetensors")).exists();
+            direct.parameters()
+                    .forEach((name, parameter) -> assertThat(Tensors.maxDifference(
+                                    parameter.value(),
+                                    Objects.requireNonNull(
+                                                    copied.model().parameters().get(name))
+                                            .value()))
+                            .as(name)
+                            .isZero());
+        }
+    }
+
+    @Test
+    void open_ggufOfTheCacheAgain_makesNoSecondCopy() {
+        Path file = convert("smollm2");
+        List<String> notes = new ArrayList<>();
+        openBf16(file, notes).close();
+        openBf16(file, notes).close();
+        assertThat(notes).singleElement().asString().contains("converting smollm2.gguf");
+    }
+
+    @Test
+    void open_ggufReplacedSince_isConvertedAgain() throws IOException {
+        Path file = convert("smollm2");
+        List<String> notes = new ArrayList<>();
+        openBf16(file, notes).close();
+        Files.setLastModifiedTime(file, FileTime.fromMillis(1_000_000));
+        openBf16(file, notes).close();
+        assertThat(notes).hasSize(2);
     }
 }
