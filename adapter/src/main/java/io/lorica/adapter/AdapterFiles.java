@@ -48,6 +48,11 @@ final class AdapterFiles {
                             ? "; adapter_model.bin is a Python pickle, which Lorica never reads: save it as safetensors"
                             : "; an adapter's directory holds adapter_config.json and " + WEIGHTS));
         }
+        if (!options.anyBase()) {
+            Provenance.read(directory)
+                    .ifPresent(provenance -> provenance.requireBase(
+                            options.base() != null ? options.base() : Fingerprint.of(model), directory.toString()));
+        }
         AdapterConfig loading = config.withSettings(config.method().loading(config.settings(), config.where()));
         Adapter adapter = new AdapterBuilder(model, loading).build(new Seed(0));
         try (TensorSource source = SafetensorsFile.open(file)) {

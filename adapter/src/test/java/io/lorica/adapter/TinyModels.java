@@ -78,9 +78,12 @@ final class TinyModels {
 
     /** Gives every trained tensor of an adapter seeded noise, so that none is left at zero. */
     static void shake(Adapter adapter, double spread) {
+        shake(adapter, spread, new io.lorica.tensor.Seed(42));
+    }
+
+    static void shake(Adapter adapter, double spread, io.lorica.tensor.Seed seed) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            io.lorica.tensor.Seed seed = new io.lorica.tensor.Seed(42);
             for (Trainable trainable : adapter.trainables()) {
                 Tensor noise = Tensors.empty(DType.F32, Tensors.shape(trainable.tensor()))
                         .normal_(0, spread, seed.of(trainable.name()).generator());
