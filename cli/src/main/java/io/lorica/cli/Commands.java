@@ -12,11 +12,22 @@ final class Commands {
     static CommandLine all(Console console) {
         RootCommand root = new RootCommand(console);
         CommandLine line = new CommandLine(root);
+        line.addSubcommand(models(console));
+        line.addSubcommand(new GenerateCommand(console));
+        line.addSubcommand(new LogitsCommand(console));
         Errors errors = new Errors(console, root);
         line.setParameterExceptionHandler(errors::wrongUse).setExecutionExceptionHandler(errors::failed);
         line.setOut(new PrintWriter(console.out(), true, UTF_8)).setErr(new PrintWriter(console.err(), true, UTF_8));
         line.setUsageHelpAutoWidth(false).setUsageHelpWidth(110);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         return line;
+    }
+
+    private static CommandLine models(Console console) {
+        return new CommandLine(new ModelsCommand())
+                .addSubcommand(new ModelsListCommand(console))
+                .addSubcommand(new ModelsPullCommand(console))
+                .addSubcommand(new ModelsInfoCommand(console))
+                .addSubcommand(new ModelsExportCommand(console));
     }
 }

@@ -22,8 +22,10 @@ final class Errors {
     /** Arguments that picocli refuses: what is wrong, the nearest known name, where the help is. */
     int wrongUse(ParameterException e, String[] arguments) {
         CommandLine command = e.getCommandLine();
-        String hint = e instanceof UnmatchedArgumentException unmatched ? suggestion(unmatched, command) : "";
-        console.note("lorica: " + lowerFirst(String.valueOf(e.getMessage())) + hint);
+        String message = e instanceof UnmatchedArgumentException unmatched
+                ? unmatched(unmatched.getUnmatched().getFirst(), command)
+                : lowerFirst(String.valueOf(e.getMessage()));
+        console.note("lorica: " + message);
         console.note("see: " + command.getCommandSpec().qualifiedName() + " --help");
         return CommandLine.ExitCode.USAGE;
     }
@@ -46,15 +48,17 @@ final class Errors {
         return code;
     }
 
-    private static String suggestion(UnmatchedArgumentException e, CommandLine command) {
-        String name = e.getUnmatched().getFirst();
+    private static String unmatched(String argument, CommandLine command) {
         List<String> known = new ArrayList<>();
-        if (name.startsWith("-")) {
+        if (argument.startsWith("-")) {
             command.getCommandSpec().options().forEach(option -> known.addAll(List.of(option.names())));
-        } else {
-            known.addAll(command.getSubcommands().keySet());
+            String name = argument.contains("=") ? argument.substring(0, argument.indexOf('=')) : argument;
+            return "unknown option '" + name + "'" + Names.didYouMean(name, known);
         }
-        return Names.didYouMean(name.contains("=") ? name.substring(0, name.indexOf('=')) : name, known);
+        known.addAll(command.getSubcommands().keySet());
+        return known.isEmpty()
+                ? "unexpected argument '" + argument + "'"
+                : "unknown command '" + argument + "'" + Names.didYouMean(argument, known);
     }
 
     private static String lowerFirst(String message) {
