@@ -13,8 +13,10 @@ final class Commands {
         RootCommand root = new RootCommand(console);
         CommandLine line = new CommandLine(root);
         line.addSubcommand(models(console));
+        line.addSubcommand(new MethodsCommand(console));
         line.addSubcommand(new GenerateCommand(console));
         line.addSubcommand(new LogitsCommand(console));
+        line.addSubcommand(adapter(console));
         Errors errors = new Errors(console, root);
         line.setParameterExceptionHandler(errors::wrongUse).setExecutionExceptionHandler(errors::failed);
         line.setOut(new PrintWriter(console.out(), true, UTF_8)).setErr(new PrintWriter(console.err(), true, UTF_8));
@@ -29,5 +31,11 @@ final class Commands {
                 .addSubcommand(new ModelsPullCommand(console))
                 .addSubcommand(new ModelsInfoCommand(console))
                 .addSubcommand(new ModelsExportCommand(console));
+    }
+
+    private static CommandLine adapter(Console console) {
+        return new CommandLine(new AdapterCommand())
+                .addSubcommand(new AdapterInspectCommand(console))
+                .addSubcommand(new AdapterMergeCommand(console));
     }
 }

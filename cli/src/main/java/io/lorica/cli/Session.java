@@ -1,5 +1,11 @@
 package io.lorica.cli;
 
+import io.lorica.adapter.Adapter;
+import io.lorica.adapter.AdapterConfig;
+import io.lorica.adapter.AdapterStack;
+import io.lorica.adapter.LoadOptions;
+import io.lorica.adapter.MergeCertificate;
+import io.lorica.adapter.MergeOptions;
 import io.lorica.model.BaseModel;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ChatTemplate;
@@ -9,17 +15,24 @@ import io.lorica.model.Pretrained;
 import io.lorica.model.Tokenizer;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /** A base model as the options of a command ask for it, with an adapter on it where one was named. */
 final class Session implements AutoCloseable {
+    private static final String ADAPTER = "adapter";
+
     private final Pretrained pretrained;
+    private final AdapterStack stack;
 
     private Session(Pretrained pretrained) {
         this.pretrained = pretrained;
+        stack = new AdapterStack(pretrained.model());
     }
 
     /** @param dtype what the base computes in where the options do not say */
@@ -28,7 +41,45 @@ final class Session implements AutoCloseable {
         if (options.threads > 0) {
             torch.set_num_threads(options.threads);
         }
-        return new Session(pretrained(options.model, type, console));
+        LoadOptions how = options.allowPartial ? LoadOptions.STRICT.withPartial() : LoadOptions.STRICT;
+        return open(options.model, options.adapter, type, how, console);
+    }
+
+    /** A base with one adapter that must fit it whole. */
+    static Session open(String model, Path adapter, DType dtype, Console console) {
+        return open(model, adapter, dtype, LoadOptions.STRICT, console);
+    }
+
+    private static Session open(String model, @Nullable Path adapter, DType dtype, LoadOptions how, Console console) {
+        if (adapter != null) {
+            AdapterConfig.read(adapter); // a broken adapter is known before the base is fetched and loaded
+        }
+        Session session = new Session(pretrained(model, dtype, console));
+        try {
+            if (adapter != null) {
+                session.activate(adapter, how, console);
+            }
+            return session;
+        } catch (RuntimeException e) {
+            session.close();
+            throw e;
+        }
+    }
+
+    private void activate(Path directory, LoadOptions how, Console console) {
+        Adapter adapter = Adapter.load(pretrained.model(), directory, how);
+        stack.add(ADAPTER, adapter);
+        stack.activate(ADAPTER);
+        adapter.coverage().ifPresent(found -> console.note("adapter " + directory + ": " + found));
+    }
+
+    /** Puts the adapter into the weights until this session closes. */
+    MergeCertificate merge(MergeOptions options) {
+        return stack.merge(Map.of(ADAPTER, 1.0), options);
+    }
+
+    Pretrained pretrained() {
+        return pretrained;
     }
 
     static Pretrained pretrained(String reference, DType dtype, Console console) {
@@ -69,6 +120,7 @@ final class Session implements AutoCloseable {
 
     @Override
     public void close() {
+        stack.close();
         pretrained.close();
     }
 }
