@@ -36,6 +36,7 @@ final class Commands {
     private static CommandLine adapter(Console console) {
         return new CommandLine(new AdapterCommand())
                 .addSubcommand(new AdapterInspectCommand(console))
+                .addSubcommand(new AdapterVerifyCommand(console))
                 .addSubcommand(new AdapterMergeCommand(console));
     }
 }
