@@ -1,0 +1,40 @@
+package io.lorica.train.eval;
+
+import java.util.Arrays;
+import java.util.SplittableRandom;
+import java.util.function.ToDoubleFunction;
+
+/**
+ * An estimate with its 95 % interval.
+ *
+ * @param method how the interval was made: {@code wilson} for proportions, {@code bootstrap} for all else
+ */
+public record Interval(double value, double low, double high, String method) {
+    private static final double Z = 1.959963984540054;
+    private static final int RESAMPLES = 1000;
+
+    /** Wilson's score interval of a proportion (Wilson, 1927). */
+    public static Interval wilson(long hits, long trials) {
+        double p = (double) hits / trials;
+        double z2 = Z * Z / trials;
+        double centre = (p + z2 / 2) / (1 + z2);
+        double half = Z * Math.sqrt(p * (1 - p) / trials + z2 / (4 * trials)) / (1 + z2);
+        return new Interval(p, Math.max(0, centre - half), Math.min(1, centre + half), "wilson");
+    }
+
+    /** Percentile bootstrap over items, 1000 resamples with a fixed seed. */
+    static Interval bootstrap(int items, ToDoubleFunction<int[]> statistic) {
+        int[] all = java.util.stream.IntStream.range(0, items).toArray();
+        SplittableRandom random = new SplittableRandom(20240607);
+        double[] values = new double[RESAMPLES];
+        for (int i = 0; i < RESAMPLES; i++) {
+            values[i] = statistic.applyAsDouble(random.ints(items, 0, items).toArray());
+        }
+        Arrays.sort(values);
+        return new Interval(
+                statistic.applyAsDouble(all),
+                values[RESAMPLES * 25 / 1000],
+                values[RESAMPLES * 975 / 1000 - 1],
+                "bootstrap");
+    }
+}
