@@ -1,0 +1,48 @@
+package io.lorica.train.eval;
+
+import com.fasterxml.jackson.databind.node.JsonNodeFactory;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.train.report.Table;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.SequencedMap;
+
+/**
+ * What an evaluation found.
+ *
+ * @param items how many rows were scored
+ * @param values by name of the measure
+ */
+public record EvalResult(String task, long items, SequencedMap<String, Interval> values) {
+    public EvalResult {
+        values = new LinkedHashMap<>(values);
+    }
+
+    public ObjectNode json() {
+        ObjectNode json =
+                JsonNodeFactory.instance.objectNode().put("task", task).put("items", items);
+        ObjectNode measures = json.putObject("values");
+        values.forEach((name, interval) -> measures.putObject(name)
+                .put("value", interval.value())
+                .put("low", interval.low())
+                .put("high", interval.high())
+                .put("interval", "95% " + interval.method()));
+        return json;
+    }
+
+    public String table() {
+        Table table = new Table("task", "items", "measure", "value", "95 % interval", "by");
+        values.forEach((name, interval) -> table.row(
+                task,
+                items,
+                name,
+                number(interval.value()),
+                number(interval.low()) + " … " + number(interval.high()),
+                interval.method()));
+        return table.text();
+    }
+
+    private static String number(double value) {
+        return String.format(Locale.ROOT, "%.4f", value);
+    }
+}
