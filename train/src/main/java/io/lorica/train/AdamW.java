@@ -1,0 +1,155 @@
+package io.lorica.train;
+
+import io.lorica.adapter.Trainable;
+import io.lorica.tensor.Grad;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Scope;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.ToDoubleFunction;
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.global.torch;
+
+/**
+ * Adam with decoupled weight decay, in float32, as {@code torch.optim.AdamW} computes it (Loshchilov and Hutter, 2019,
+ * algorithm 2):
+ *
+ * <pre>
+ * p -= lr * decay * p
+ * m  = b1 m + (1 - b1) g          v = b2 v + (1 - b2) g^2
+ * p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
+ * </pre>
+ */
+final class AdamW implements AutoCloseable {
+
+    /** One tensor with its moments and its own factor on the learning rate. */
+    record Slot(Trainable trainable, Tensor m, Tensor v, double rateFactor, double weightDecay) {}
+
+    private final List<Slot> slots = new ArrayList<>();
+    private final double beta1;
+    private final double beta2;
+    private final double epsilon;
+    private long steps;
+
+    AdamW(double beta1, double beta2, double epsilon) {
+        this.beta1 = beta1;
+        this.beta2 = beta2;
+        this.epsilon = epsilon;
+    }
+
+    void add(Trainable trainable, double rateFactor, double weightDecay) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Tensor p = trainable.tensor().detach();
+            slots.add(new Slot(
+                    trainable,
+                    Scope.release(torch.zeros_like(p)),
+                    Scope.release(torch.zeros_like(p)),
+                    rateFactor,
+                    weightDecay));
+        }
+    }
+
+    List<Slot> slots() {
+        return slots;
+    }
+
+    long steps() {
+        return steps;
+    }
+
+    /** For a checkpoint that is read back; the moments are copied into the slots by the caller. */
+    void resumeAt(long step) {
+        steps = step;
+    }
+
+    /** Global L2 norm of all gradients. */
+    double gradientNorm() {
+        double sum = 0;
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            for (Slot slot : slots) {
+                Tensor g = slot.trainable().tensor().grad();
+                if (g.defined()) {
+                    sum += Math.pow(g.norm().item_double(), 2);
+                }
+            }
+        }
+        return Math.sqrt(sum);
+    }
+
+    void scaleGradients(double factor) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Scalar scalar = new Scalar(factor);
+            for (Slot slot : slots) {
+                Tensor g = slot.trainable().tensor().grad();
+                if (g.defined()) {
+                    g.mul_(scalar);
+                }
+            }
+        }
+    }
+
+    void clearGradients() {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            for (Slot slot : slots) {
+                Tensor g = slot.trainable().tensor().grad();
+                if (g.defined()) {
+                    g.zero_();
+                }
+            }
+        }
+    }
+
+    /**
+     * Moves every tensor that has a gradient.
+     *
+     * @param learningRate of this step
+     * @param factor what the method makes of it for one tensor
+     */
+    void step(double learningRate, ToDoubleFunction<Trainable> factor) {
+        steps++;
+        double correction1 = 1 - Math.pow(beta1, (double) steps);
+        double correction2 = Math.sqrt(1 - Math.pow(beta2, (double) steps));
+        for (Slot slot : slots) {
+            if (slot.trainable().tensor().grad().defined()) {
+                double rate = learningRate * slot.rateFactor() * factor.applyAsDouble(slot.trainable());
+                update(slot, rate, correction1, correction2);
+            }
+        }
+    }
+
+    private void update(Slot slot, double rate, double correction1, double correction2) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Tensor p = slot.trainable().tensor();
+            Tensor g = p.grad();
+            if (slot.weightDecay() != 0) {
+                p.mul_(new Scalar(1 - rate * slot.weightDecay()));
+            }
+            slot.m().lerp_(g, new Scalar(1 - beta1));
+            slot.v().mul_(new Scalar(beta2)).addcmul_(g, g, new Scalar(1 - beta2));
+            Tensor denominator = slot.v().sqrt().div_(new Scalar(correction2)).add_(new Scalar(epsilon));
+            p.addcdiv_(slot.m(), denominator, new Scalar(-rate / correction1));
+        }
+    }
+
+    @Override
+    public void close() {
+        for (Slot slot : slots) {
+            slot.m().close();
+            slot.v().close();
+        }
+        slots.clear();
+    }
+
+    static void requireFinite(double value, long step, String what) {
+        if (!Double.isFinite(value)) {
+            throw new LoricaException.Diverged("the " + what + " of step " + step + " is " + value
+                    + "; lower learning_rate, or set max_grad_norm");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+package io.lorica.train;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.tensor.AtomicFile;
+import io.lorica.tensor.Grad;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.SafetensorsFile;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.TensorSource;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.Comparator;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.stream.Stream;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * A run's state between two optimizer steps, in {@code checkpoints/step-N/}: the tensors with their moments and what the
+ * loop knows. Order and dropout derive from seed and step, so nothing else is needed to go on exactly.
+ *
+ * <p>A checkpoint is a directory that exists whole or not at all: written under a temporary name, synced, renamed.
+ *
+ * @param step optimizer steps done
+ * @param bestLoss lowest held-out loss so far, infinite before the first
+ * @param bestStep its step
+ * @param evaluationsSinceBest for early stopping
+ */
+record Checkpoint(long step, double bestLoss, long bestStep, int evaluationsSinceBest) {
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String STATE = "state.json";
+    private static final String TENSORS = "tensors.safetensors";
+
+    static Checkpoint start() {
+        return new Checkpoint(0, Double.POSITIVE_INFINITY, 0, 0);
+    }
+
+    /**
+     * Writes {@code directory/step-N} and removes all but the newest {@code keep}.
+     *
+     * @param run what must be equal for the checkpoint to be continued (settings and data hash)
+     */
+    Path write(Path directory, Trainee trainee, AdamW optimizer, Map<String, String> run, int keep) {
+        Path target = directory.resolve("step-" + step);
+        Path temporary = directory.resolve(".step-" + step + ".tmp");
+        try {
+            deleteTree(temporary);
+            Files.createDirectories(temporary);
+            SafetensorsFile.write(temporary.resolve(TENSORS), tensors(trainee, optimizer), Map.of());
+            ObjectNode state = JSON.createObjectNode()
+                    .put("step", step)
+                    .put("bestStep", bestStep)
+                    .put("evaluationsSinceBest", evaluationsSinceBest);
+            if (Double.isFinite(bestLoss)) {
+                state.put("bestLoss", bestLoss);
+            }
+            ObjectNode same = state.putObject("run");
+            run.forEach(same::put);
+            AtomicFile.writeString(temporary.resolve(STATE), state.toPrettyString() + "\n");
+            AtomicFile.syncDirectory(temporary);
+            deleteTree(target);
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            AtomicFile.syncDirectory(directory);
+            List<Path> all = list(directory);
+            for (Path old : all.subList(0, Math.max(0, all.size() - keep))) {
+                deleteTree(old);
+            }
+            return target;
+        } catch (IOException e) {
+            throw new LoricaException.Internal("cannot write checkpoint " + target + ": " + e.getMessage(), e);
+        }
+    }
+
+    /** All tensors of the state by name; each is the live one. */
+    private static SequencedMap<String, Tensor> tensors(Trainee trainee, AdamW optimizer) {
+        SequencedMap<String, Tensor> tensors = new LinkedHashMap<>(trainee.state());
+        for (AdamW.Slot slot : optimizer.slots()) {
+            tensors.put("m." + slot.trainable().name(), slot.m());
+            tensors.put("v." + slot.trainable().name(), slot.v());
+        }
+        return tensors;
+    }
+
+    /** The newest checkpoint of a run, if it has one. */
+    static Optional<Path> newest(Path directory) {
+        try {
+            return Files.isDirectory(directory)
+                    ? list(directory).reversed().stream().findFirst()
+                    : Optional.empty();
+        } catch (IOException e) {
+            throw new LoricaException.Internal("cannot read " + directory + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * Reads a checkpoint back into the optimizer and the tensors it moves.
+     *
+     * @throws LoricaException.Incompatible if it belongs to a run with other settings or data, naming what differs
+     */
+    static Checkpoint read(Path checkpoint, Trainee trainee, AdamW optimizer, Map<String, String> run) {
+        JsonNode state = state(checkpoint);
+        requireSame(checkpoint, state.path("run"), run);
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled();
+                TensorSource source = SafetensorsFile.open(checkpoint.resolve(TENSORS))) {
+            tensors(trainee, optimizer).forEach((name, tensor) -> tensor.copy_(source.read(name)));
+        }
+        long step = state.path("step").asLong();
+        optimizer.resumeAt(step);
+        double best = state.has("bestLoss") ? state.get("bestLoss").asDouble() : Double.POSITIVE_INFINITY;
+        return new Checkpoint(
+                step,
+                best,
+                state.path("bestStep").asLong(),
+                state.path("evaluationsSinceBest").asInt());
+    }
+
+    private static JsonNode state(Path checkpoint) {
+        Path file = checkpoint.resolve(STATE);
+        try {
+            return JSON.readTree(file.toFile());
+        } catch (IOException e) {
+            throw new LoricaException.BadInput(
+                    file + " cannot be read: " + e.getMessage() + "; remove that checkpoint and resume again", e);
+        }
+    }
+
+    private static void requireSame(Path checkpoint, JsonNode recorded, Map<String, String> run) {
+        List<String> different = run.entrySet().stream()
+                .filter(entry ->
+                        !entry.getValue().equals(recorded.path(entry.getKey()).asText()))
+                .map(entry -> entry.getKey() + " was "
+                        + recorded.path(entry.getKey()).asText() + ", is now " + entry.getValue())
+                .toList();
+        if (!different.isEmpty()) {
+            throw new LoricaException.Incompatible(
+                    checkpoint + " belongs to another run: " + String.join("; ", different)
+                            + ". Resume with the same settings and data, or start anew without --resume in another --out");
+        }
+    }
+
+    private static List<Path> list(Path directory) throws IOException {
+        try (Stream<Path> entries = Files.list(directory)) {
+            return entries.filter(path -> path.getFileName().toString().matches("step-\\d+"))
+                    .sorted(Comparator.comparingLong(
+                            path -> Long.parseLong(path.getFileName().toString().substring(5))))
+                    .toList();
+        }
+    }
+
+    private static void deleteTree(Path root) throws IOException {
+        if (!Files.exists(root)) {
+            return;
+        }
+        try (Stream<Path> paths = Files.walk(root)) {
+            for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
+                Files.delete(path);
+            }
+        }
+    }
+}

@@ -1,0 +1,30 @@
+package io.lorica.train;
+
+import io.lorica.adapter.Trainable;
+import io.lorica.adapter.TrainingRule;
+import io.lorica.model.CausalModel;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.SequencedMap;
+import org.bytedeco.pytorch.Tensor;
+
+/** What a {@link Trainer} moves: an adapter on a frozen model, or a whole model. */
+public interface Trainee {
+
+    CausalModel model();
+
+    /** Float32 leaves that take gradients. */
+    List<Trainable> trainables();
+
+    /** Every tensor that a checkpoint must hold so that training goes on exactly, by name; copied into to restore. */
+    SequencedMap<String, Tensor> state();
+
+    /** What the method changes about the loop. */
+    TrainingRule rule();
+
+    /** Whether the output head takes gradients, itself or by an overlay. */
+    boolean headLearns();
+
+    /** Writes what was learned, in the form others load. */
+    void save(Path directory);
+}

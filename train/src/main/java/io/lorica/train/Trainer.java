@@ -1,0 +1,244 @@
+package io.lorica.train;
+
+import io.lorica.adapter.Trainable;
+import io.lorica.adapter.TrainingRule;
+import io.lorica.model.Pass;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.Seed;
+import io.lorica.train.data.Example;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The training loop, for adapters and whole models alike.
+ *
+ * <p>One optimizer step: choose its examples, add the gradients of each micro-batch, clip, move, log; then evaluate, save
+ * and stop where it is time. The loss of a step is the sum over its targets divided by their count, whatever the split
+ * into micro-batches. Everything random derives from the seed and the step, so a resumed run continues exactly.
+ */
+public final class Trainer {
+    private final Trainee trainee;
+    private final TrainConfig config;
+    private final TrainListener listener;
+    private final GradientPass gradients;
+    private final Evaluation evaluation;
+    private final AtomicBoolean stop = new AtomicBoolean();
+
+    public Trainer(Trainee trainee, TrainConfig config, TrainListener listener) {
+        this.trainee = trainee;
+        this.config = config;
+        this.listener = listener;
+        gradients = new GradientPass(trainee.model(), trainee.headLearns(), config.gradientCheckpointing());
+        evaluation = new Evaluation(trainee.model(), config.batchSize());
+    }
+
+    /**
+     * Where a run lives and what makes it the same run.
+     *
+     * @param directory checkpoints go to {@code directory/checkpoints}
+     * @param identity settings and data hash; a checkpoint is only continued where all are equal
+     */
+    public record Run(Path directory, Map<String, String> identity, boolean resume) {}
+
+    /**
+     * How a run ended.
+     *
+     * @param steps optimizer steps done in all
+     * @param lossBefore held-out loss before training, NaN without held-out data
+     * @param lossAfter held-out loss of what was saved
+     * @param interrupted whether {@link #stop()} ended it; then a checkpoint was written
+     */
+    public record Outcome(
+            long steps,
+            double lossBefore,
+            double lossAfter,
+            double lastTrainLoss,
+            long bestStep,
+            boolean stoppedEarly,
+            boolean interrupted,
+            double seconds,
+            long tokens) {}
+
+    /** Asks the run to write a checkpoint after the step under way and to return. Safe from any thread. */
+    public void stop() {
+        stop.set(true);
+    }
+
+    /**
+     * Trains.
+     *
+     * @param heldOut may be empty; never trained on
+     * @throws LoricaException.Diverged when a loss or gradient is not finite; the last checkpoint stays
+     */
+    public Outcome train(List<Example> data, List<Example> heldOut, Run run) {
+        if (data.stream().allMatch(example -> example.targets() == 0)) {
+            throw new LoricaException.BadInput("none of the " + data.size()
+                    + " examples has a target to learn; check the completion column and max_length");
+        }
+        Path checkpoints = run.directory().resolve("checkpoints");
+        try (AdamW optimizer = optimizer()) {
+            Checkpoint state = resume(run, checkpoints, optimizer);
+            return new Loop(data, heldOut, run, checkpoints, optimizer, state).run();
+        }
+    }
+
+    private Checkpoint resume(Run run, Path checkpoints, AdamW optimizer) {
+        Optional<Path> newest = Checkpoint.newest(checkpoints);
+        if (!run.resume()) {
+            return Checkpoint.start();
+        }
+        return newest.map(path -> Checkpoint.read(path, trainee, optimizer, run.identity()))
+                .orElseThrow(() -> new LoricaException.NotFound(
+                        "there is no checkpoint under " + checkpoints + " to resume from; start without --resume"));
+    }
+
+    private AdamW optimizer() {
+        AdamW optimizer = new AdamW(config.adamBeta1(), config.adamBeta2(), config.adamEpsilon());
+        for (Trainable trainable : trainee.trainables()) {
+            boolean plus = config.loraplusLrRatio() != 1;
+            double factor = switch (trainable.role()) {
+                case B -> config.loraplusLrRatio();
+                case EMBEDDING -> plus ? config.loraplusLrEmbedding() / config.learningRate() : 1;
+                case A, MODULE -> 1;
+            };
+            boolean matrix = trainable.tensor().dim() > 1;
+            optimizer.add(trainable, factor, matrix ? config.weightDecay() : 0);
+        }
+        return optimizer;
+    }
+
+    /** One run under way. */
+    private final class Loop {
+        private final List<Example> data;
+        private final List<Example> heldOut;
+        private final Run run;
+        private final Path checkpoints;
+        private final AdamW optimizer;
+        private final long totalSteps;
+        private final Order order;
+        private final Seed seed = new Seed(config.seed());
+        private final long began = System.nanoTime();
+        private Checkpoint state;
+        private double lastLoss = Double.NaN;
+        private long tokens;
+
+        Loop(List<Example> data, List<Example> heldOut, Run run, Path checkpoints, AdamW optimizer, Checkpoint state) {
+            this.data = data;
+            this.heldOut = heldOut;
+            this.run = run;
+            this.checkpoints = checkpoints;
+            this.optimizer = optimizer;
+            this.state = state;
+            totalSteps = config.totalSteps(data.size());
+            order = new Order(data.size(), config.batchSize() * config.accumulation(), config.groupByLength(), seed);
+        }
+
+        Outcome run() {
+            listener.started(totalSteps, state.step());
+            double before = evaluate(0);
+            double after = before;
+            boolean early = false;
+            while (state.step() < totalSteps && !early && !stop.get()) {
+                step(state.step());
+                state = new Checkpoint(
+                        state.step() + 1, state.bestLoss(), state.bestStep(), state.evaluationsSinceBest());
+                boolean last = state.step() == totalSteps;
+                if (last || (config.evalSteps() > 0 && state.step() % config.evalSteps() == 0)) {
+                    after = evaluate(state.step());
+                    early = noteHeldOut(after);
+                }
+                if (config.saveSteps() > 0 && state.step() % config.saveSteps() == 0) {
+                    save();
+                }
+            }
+            boolean interrupted = stop.get() && state.step() < totalSteps;
+            if (interrupted) {
+                save();
+            }
+            return new Outcome(
+                    state.step(),
+                    before,
+                    after,
+                    lastLoss,
+                    state.bestStep(),
+                    early,
+                    interrupted,
+                    (System.nanoTime() - began) / 1e9,
+                    tokens);
+        }
+
+        private void step(long step) {
+            long start = System.nanoTime();
+            TrainingRule rule = trainee.rule();
+            rule.beforeStep(step, totalSteps);
+            List<Example> examples = order.step(data, step);
+            long targets = examples.stream().mapToLong(Example::targets).sum();
+            Pass pass = Pass.training(seed.of("dropout").of(step));
+            double loss = 0;
+            long stepTokens = 0;
+            for (int from = 0; from < examples.size(); from += config.batchSize()) {
+                MicroBatch micro =
+                        MicroBatch.of(examples.subList(from, Math.min(examples.size(), from + config.batchSize())));
+                loss += gradients.run(micro, Math.max(1, targets), pass);
+                stepTokens += micro.tokens();
+            }
+            loss += extraLoss(rule);
+            AdamW.requireFinite(loss, step + 1, "loss");
+            rule.beforeUpdate(step);
+            double norm = optimizer.gradientNorm();
+            AdamW.requireFinite(norm, step + 1, "gradient norm");
+            if (config.maxGradNorm() > 0 && norm > config.maxGradNorm()) {
+                optimizer.scaleGradients(config.maxGradNorm() / (norm + 1e-6));
+            }
+            double rate = config.learningRate() * config.schedule().factor(step, config.warmUp(totalSteps), totalSteps);
+            optimizer.step(rate, rule::learningRateFactor);
+            rule.afterUpdate(step);
+            optimizer.clearGradients();
+            lastLoss = loss;
+            tokens += stepTokens;
+            listener.step(new TrainListener.Step(
+                    step + 1, totalSteps, loss, rate, norm, stepTokens, targets, (System.nanoTime() - start) / 1e9));
+        }
+
+        private double extraLoss(TrainingRule rule) {
+            try (Scope _ = Scope.open()) {
+                @Nullable Tensor extra = rule.extraLoss();
+                if (extra == null) {
+                    return 0;
+                }
+                extra.backward();
+                return extra.item_double();
+            }
+        }
+
+        private double evaluate(long step) {
+            if (heldOut.isEmpty()) {
+                return Double.NaN;
+            }
+            double loss = evaluation.loss(heldOut);
+            listener.evaluated(step, loss);
+            return loss;
+        }
+
+        /** Whether it is time to stop. */
+        private boolean noteHeldOut(double loss) {
+            boolean better = loss < state.bestLoss();
+            state = new Checkpoint(
+                    state.step(),
+                    better ? loss : state.bestLoss(),
+                    better ? state.step() : state.bestStep(),
+                    better ? 0 : state.evaluationsSinceBest() + 1);
+            return config.earlyStoppingPatience() > 0 && state.evaluationsSinceBest() >= config.earlyStoppingPatience();
+        }
+
+        private void save() {
+            listener.saved(state.write(checkpoints, trainee, optimizer, run.identity(), config.saveTotalLimit()));
+        }
+    }
+}
