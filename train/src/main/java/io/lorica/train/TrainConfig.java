@@ -5,8 +5,10 @@ import io.lorica.adapter.Options;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.SequencedMap;
 
 /**
  * How a run trains. Keys are spelled as transformers' {@code TrainingArguments} and PEFT spell them; what they lack has a
@@ -32,7 +34,6 @@ import java.util.Locale;
  * @param saveSteps checkpoint every so many steps; 0 none but on Ctrl-C
  * @param saveTotalLimit newest checkpoints that are kept; 2
  * @param earlyStoppingPatience evaluations without a better held-out loss before stopping; 0 never
- * @param loggingSteps metrics line every so many steps; 1
  * @param threads of libtorch; 0 leaves its default
  * @param dtype of the frozen weights; bfloat16
  */
@@ -60,7 +61,6 @@ public record TrainConfig(
         int saveSteps,
         int saveTotalLimit,
         int earlyStoppingPatience,
-        int loggingSteps,
         int threads,
         DType dtype) {
 
@@ -96,7 +96,6 @@ public record TrainConfig(
                 options.integer("save_steps", 0, 0, any),
                 options.integer("save_total_limit", 2, 1, any),
                 options.integer("early_stopping_patience", 0, 0, any),
-                options.integer("logging_steps", 1, 1, any),
                 options.integer("threads", 0, 0, 1024),
                 DType.parse(options.text("dtype", "bfloat16")));
         config.check(options.where());
@@ -132,5 +131,36 @@ public record TrainConfig(
     /** Optimizer steps of the warm-up. */
     public long warmUp(long totalSteps) {
         return warmupSteps > 0 ? warmupSteps : (long) Math.ceil(warmupRatio * totalSteps);
+    }
+
+    /** Every setting by its key, as a configuration file has it. */
+    public SequencedMap<String, String> toMap() {
+        SequencedMap<String, String> map = new LinkedHashMap<>();
+        map.put("learning_rate", Double.toString(learningRate));
+        map.put("per_device_train_batch_size", Integer.toString(batchSize));
+        map.put("gradient_accumulation_steps", Integer.toString(accumulation));
+        map.put("num_train_epochs", Double.toString(epochs));
+        map.put("max_steps", Integer.toString(maxSteps));
+        map.put("lr_scheduler_type", schedule.key());
+        map.put("warmup_steps", Integer.toString(warmupSteps));
+        map.put("warmup_ratio", Double.toString(warmupRatio));
+        map.put("weight_decay", Double.toString(weightDecay));
+        map.put("adam_beta1", Double.toString(adamBeta1));
+        map.put("adam_beta2", Double.toString(adamBeta2));
+        map.put("adam_epsilon", Double.toString(adamEpsilon));
+        map.put("max_grad_norm", Double.toString(maxGradNorm));
+        map.put("loraplus_lr_ratio", Double.toString(loraplusLrRatio));
+        map.put("loraplus_lr_embedding", Double.toString(loraplusLrEmbedding));
+        map.put("max_length", Integer.toString(maxLength));
+        map.put("group_by_length", Boolean.toString(groupByLength));
+        map.put("gradient_checkpointing", Boolean.toString(gradientCheckpointing));
+        map.put("seed", Long.toString(seed));
+        map.put("eval_steps", Integer.toString(evalSteps));
+        map.put("save_steps", Integer.toString(saveSteps));
+        map.put("save_total_limit", Integer.toString(saveTotalLimit));
+        map.put("early_stopping_patience", Integer.toString(earlyStoppingPatience));
+        map.put("threads", Integer.toString(threads));
+        map.put("dtype", dtype.name());
+        return map;
     }
 }

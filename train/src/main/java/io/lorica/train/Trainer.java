@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -86,6 +87,13 @@ public final class Trainer {
             Checkpoint state = resume(run, checkpoints, optimizer);
             return new Loop(data, heldOut, run, checkpoints, optimizer, state).run();
         }
+    }
+
+    /** Where a resumed run of that directory would go on; empty where there is no checkpoint. */
+    static OptionalLong resumedStep(Path directory) {
+        return Checkpoint.newest(directory.resolve("checkpoints")).stream()
+                .mapToLong(path -> Long.parseLong(path.getFileName().toString().substring(5)))
+                .findFirst();
     }
 
     private Checkpoint resume(Run run, Path checkpoints, AdamW optimizer) {

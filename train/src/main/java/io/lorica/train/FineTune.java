@@ -1,0 +1,359 @@
+package io.lorica.train;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.adapter.Adapter;
+import io.lorica.adapter.AdapterConfig;
+import io.lorica.adapter.AdapterStack;
+import io.lorica.adapter.Fingerprint;
+import io.lorica.adapter.Provenance;
+import io.lorica.adapter.SelfTest;
+import io.lorica.model.CausalModel;
+import io.lorica.model.ChatTemplate;
+import io.lorica.model.ModelStore;
+import io.lorica.model.Pretrained;
+import io.lorica.model.Tokenizer;
+import io.lorica.tensor.AtomicFile;
+import io.lorica.tensor.Hashing;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Seed;
+import io.lorica.tensor.Threads;
+import io.lorica.train.data.DataFormat;
+import io.lorica.train.data.DataSet;
+import io.lorica.train.data.Example;
+import io.lorica.train.data.ExampleReader;
+import io.lorica.train.data.ReadOptions;
+import io.lorica.train.data.Template;
+import io.lorica.train.report.LossPlot;
+import io.lorica.train.report.MetricsLog;
+import io.lorica.train.report.ModelCard;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
+import java.util.OptionalLong;
+import java.util.SequencedMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The main job: an adapter on a frozen language model, from a data file to a run directory.
+ *
+ * <p>A run directory holds the adapter as PEFT reads it, {@code lorica.json} (where it comes from),
+ * {@code selftest.safetensors} (what it computed when training ended), {@code run.json}, {@code metrics.jsonl},
+ * {@code loss.png}, {@code README.md} and {@code checkpoints/}.
+ */
+public final class FineTune implements AutoCloseable {
+    private static final String NAME = "default";
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    private final Spec spec;
+    private final Pretrained base;
+    private final DataSet data;
+    private final DataSet.Split split;
+    private final AdapterStack stack;
+    private final Adapter adapter;
+    private final Trainer trainer;
+    private final Reporter reporter;
+
+    /**
+     * What to do.
+     *
+     * @param model reference of the base
+     * @param data training rows
+     * @param heldOutData rows of their own for the held-out loss, or null to take {@code heldOut} examples out of the
+     *     training rows
+     * @param heldOut examples to hold out; 0 for none
+     * @param method as {@code lorica methods} lists it
+     * @param settings the method's own keys
+     * @param columns names of data columns; empty to go by the usual names
+     * @param out the run directory
+     */
+    public record Spec(
+            String model,
+            Path data,
+            @Nullable Path heldOutData,
+            int heldOut,
+            String method,
+            ObjectNode settings,
+            TrainConfig training,
+            Template template,
+            Map<String, String> columns,
+            Path out,
+            boolean resume) {}
+
+    private FineTune(
+            Spec spec,
+            Pretrained base,
+            DataSet data,
+            DataSet.Split split,
+            AdapterStack stack,
+            Adapter adapter,
+            TrainListener listener) {
+        this.spec = spec;
+        this.base = base;
+        this.data = data;
+        this.split = split;
+        this.stack = stack;
+        this.adapter = adapter;
+        this.reporter = new Reporter(listener);
+        CausalModel model = base.causal();
+        Seed seed = new Seed(spec.training().seed());
+        trainer = new Trainer(new AdapterTrainee(model, adapter, seed.of("rule")), spec.training(), reporter);
+    }
+
+    /**
+     * Checks everything that can be checked without training and loads what is needed: settings first, then the data,
+     * then the model.
+     *
+     * @throws LoricaException for the first thing that cannot work
+     */
+    public static FineTune prepare(Spec spec, ModelStore store, TrainListener listener) {
+        AdapterConfig config = AdapterConfig.of(spec.method(), spec.settings()).withBaseModel(spec.model());
+        requireFile(spec.data());
+        if (spec.heldOutData() != null) {
+            requireFile(spec.heldOutData());
+        }
+        requireFreeDirectory(spec);
+        if (spec.training().threads() > 0) {
+            Threads.set(spec.training().threads());
+        }
+        Pretrained base = store.open(spec.model(), spec.training().dtype());
+        try {
+            ReadOptions options = new ReadOptions(spec.training().maxLength(), spec.template(), spec.columns());
+            ExampleReader reader = new ExampleReader(base.tokenizer(), options);
+            DataSet data = reader.read(spec.data());
+            requireEnd(data, spec);
+            DataSet.Split split = spec.heldOutData() != null
+                    ? new DataSet.Split(
+                            data.examples(), reader.read(spec.heldOutData()).examples())
+                    : data.split(spec.heldOut(), new Seed(spec.training().seed()));
+            AdapterStack stack = new AdapterStack(base.model());
+            Adapter adapter = Adapter.create(
+                    base.model(), config, new Seed(spec.training().seed()).of("init"));
+            stack.add(NAME, adapter).activate(NAME);
+            return new FineTune(spec, base, data, split, stack, adapter, listener);
+        } catch (RuntimeException e) {
+            base.close();
+            throw e;
+        }
+    }
+
+    private static void requireFile(Path file) {
+        if (!Files.isRegularFile(file)) {
+            throw new LoricaException.NotFound("there is no data file " + file);
+        }
+    }
+
+    private static void requireFreeDirectory(Spec spec) {
+        if (!spec.resume() && Files.exists(spec.out().resolve("run.json"))) {
+            throw new LoricaException.BadInput(
+                    spec.out() + " already holds a run; choose another --out, or go on with" + " --resume");
+        }
+    }
+
+    /** Completions without an end token teach the model never to stop. */
+    private static void requireEnd(DataSet data, Spec spec) {
+        boolean completions = switch (data.format()) {
+            case DataFormat.Chat _, DataFormat.PromptCompletion _, DataFormat.Alpaca _, DataFormat.QuestionAnswer _ ->
+                true;
+            case DataFormat.Text _, DataFormat.Classification _ -> false;
+        };
+        long whole = data.counts().examples() - data.counts().truncated();
+        if (completions && whole > 0 && data.counts().withEnd() == 0) {
+            throw new LoricaException.BadInput(spec.data() + ": no completion ends with one of the model's end tokens,"
+                    + " so the model would learn never to stop; use the model's chat template (template: chat), or end"
+                    + " each completion with its end token");
+        }
+    }
+
+    public Pretrained base() {
+        return base;
+    }
+
+    public AdapterStack stack() {
+        return stack;
+    }
+
+    public Adapter adapter() {
+        return adapter;
+    }
+
+    public DataSet data() {
+        return data;
+    }
+
+    public DataSet.Split split() {
+        return split;
+    }
+
+    /** Ends the run after the step under way, with a checkpoint. Safe from any thread. */
+    public void stop() {
+        trainer.stop();
+    }
+
+    /** Trains and writes the run directory. */
+    public Trainer.Outcome run() {
+        Path metrics = spec.out().resolve("metrics.jsonl");
+        Trainer.Run run = new Trainer.Run(spec.out(), identity(), spec.resume());
+        long from = spec.resume() ? Trainer.resumedStep(spec.out()).orElse(0) : 0;
+        try (MetricsLog log = spec.resume() ? MetricsLog.resume(metrics, from) : MetricsLog.create(metrics)) {
+            reporter.log = log;
+            Trainer.Outcome outcome = trainer.train(split.train(), split.heldOut(), run);
+            if (!outcome.interrupted()) {
+                write(outcome);
+            }
+            new LossPlot("loss of " + spec.method() + " on " + spec.model(), false)
+                    .write(spec.out().resolve("loss.png"), MetricsLog.read(metrics));
+            return outcome;
+        }
+    }
+
+    /** What a checkpoint must share with the run that continues it. */
+    private Map<String, String> identity() {
+        Map<String, String> identity = new LinkedHashMap<>();
+        identity.put("model", Fingerprint.of(base.model()).sha256());
+        identity.put("data", data.hash());
+        identity.put("method", spec.method() + " " + adapter.config().toJson());
+        identity.put("training", spec.training().toString());
+        return identity;
+    }
+
+    private void write(Trainer.Outcome outcome) {
+        adapter.save(spec.out());
+        Provenance provenance = provenance();
+        provenance.write(spec.out());
+        SelfTest.record(stack, NAME, prompts()).write(spec.out());
+        SequencedMap<String, String> results = results(outcome);
+        SequencedMap<String, String> settings = settings();
+        ObjectNode run = JSON.createObjectNode()
+                .put("model", spec.model())
+                .put("data", spec.data().toString())
+                .put("data_sha256", data.hash())
+                .put("method", spec.method())
+                .put("seed", spec.training().seed())
+                .put("java", Runtime.version().toString());
+        run.set("provenance", JSON.valueToTree(provenance));
+        run.set("settings", JSON.valueToTree(settings));
+        run.set("results", JSON.valueToTree(results));
+        AtomicFile.writeString(spec.out().resolve("run.json"), run.toPrettyString() + "\n");
+        new ModelCard(
+                        title(),
+                        spec.model(),
+                        provenance.baseFingerprint().sha256(),
+                        String.valueOf(spec.data().getFileName()),
+                        data.hash(),
+                        settings,
+                        results)
+                .write(spec.out().resolve("README.md"));
+    }
+
+    private String title() {
+        return String.valueOf(spec.out().toAbsolutePath().normalize().getFileName());
+    }
+
+    private Provenance provenance() {
+        Tokenizer tokenizer = base.tokenizer();
+        Optional<ChatTemplate> template = tokenizer.chatTemplate();
+        OptionalLong pad = tokenizer.pad();
+        return new Provenance(
+                Version.LORICA,
+                spec.method(),
+                spec.model(),
+                Fingerprint.of(base.model()),
+                data.hash(),
+                spec.training().seed(),
+                template.map(t -> Hashing.sha256(t.source())).orElse(null),
+                List.copyOf(tokenizer.endIds()),
+                pad.isPresent() ? pad.getAsLong() : null);
+    }
+
+    /** The first tokens of a few examples. */
+    private List<long[]> prompts() {
+        List<Example> source = split.heldOut().isEmpty() ? split.train() : split.heldOut();
+        return source.stream()
+                .limit(4)
+                .map(example -> java.util.Arrays.copyOf(example.tokens(), Math.min(64, example.length())))
+                .toList();
+    }
+
+    private SequencedMap<String, String> results(Trainer.Outcome outcome) {
+        SequencedMap<String, String> results = new LinkedHashMap<>();
+        results.put("optimizer steps", Long.toString(outcome.steps()));
+        if (!Double.isNaN(outcome.lossBefore())) {
+            results.put("held-out loss before", number(outcome.lossBefore()));
+            results.put("held-out loss after", number(outcome.lossAfter()));
+        }
+        results.put("last training loss", number(outcome.lastTrainLoss()));
+        results.put("trained parameters", Long.toString(adapter.parameterCount()));
+        results.put("seconds", String.format(Locale.ROOT, "%.1f", outcome.seconds()));
+        results.put("tokens per second", String.format(Locale.ROOT, "%.0f", outcome.tokens() / outcome.seconds()));
+        return results;
+    }
+
+    private SequencedMap<String, String> settings() {
+        SequencedMap<String, String> settings = new LinkedHashMap<>();
+        settings.put("method", spec.method());
+        spec.settings()
+                .properties()
+                .forEach(entry -> settings.put(entry.getKey(), entry.getValue().toString()));
+        settings.putAll(spec.training().toMap());
+        return settings;
+    }
+
+    private static String number(double value) {
+        return String.format(Locale.ROOT, "%.4f", value);
+    }
+
+    @Override
+    public void close() {
+        stack.close();
+        base.close();
+    }
+
+    /** Writes every event to the metrics log and hands it on. */
+    private static final class Reporter implements TrainListener {
+        private final TrainListener next;
+        private @Nullable MetricsLog log;
+
+        Reporter(TrainListener next) {
+            this.next = next;
+        }
+
+        @Override
+        public void started(long totalSteps, long firstStep) {
+            next.started(totalSteps, firstStep);
+        }
+
+        @Override
+        public void step(Step step) {
+            if (log != null) {
+                log.write(
+                        step.step(),
+                        Map.of(
+                                "train_loss", step.loss(),
+                                "learning_rate", step.learningRate(),
+                                "grad_norm", step.gradientNorm(),
+                                "tokens", step.tokens(),
+                                "targets", step.targets(),
+                                "tokens_per_second", step.tokens() / step.seconds()));
+            }
+            next.step(step);
+        }
+
+        @Override
+        public void evaluated(long step, double loss) {
+            if (log != null) {
+                log.write(step, Map.of("eval_loss", loss));
+            }
+            next.evaluated(step, loss);
+        }
+
+        @Override
+        public void saved(Path checkpoint) {
+            next.saved(checkpoint);
+        }
+    }
+}
