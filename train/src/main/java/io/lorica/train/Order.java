@@ -13,7 +13,7 @@ import java.util.Random;
  * Which examples an optimizer step sees: every epoch a fresh permutation, drawn from the seed and the epoch's number, so
  * that step {@code n} can be found again without the steps before it.
  */
-record Order(int examples, int perStep, boolean groupByLength, Seed seed) {
+record Order(int examples, int perStep, boolean shuffled, boolean groupByLength, Seed seed) {
 
     /** The examples of a step (from 0), in order; the last step of an epoch may be short. */
     List<Example> step(List<Example> data, long step) {
@@ -31,7 +31,9 @@ record Order(int examples, int perStep, boolean groupByLength, Seed seed) {
         for (int i = 0; i < examples; i++) {
             indices.add(i);
         }
-        Collections.shuffle(indices, random);
+        if (shuffled) {
+            Collections.shuffle(indices, random);
+        }
         if (groupByLength) {
             indices.sort(Comparator.comparingInt(i -> data.get(i).length()));
             List<List<Integer>> groups = new ArrayList<>();

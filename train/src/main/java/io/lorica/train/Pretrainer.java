@@ -1,5 +1,7 @@
 package io.lorica.train;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.model.BpeTrainer;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ModelConfig;
@@ -62,6 +64,7 @@ public final class Pretrainer {
             ModelConfig modelConfig = modelConfig(tokenizer);
             AtomicFile.writeString(
                     out.resolve("config.json"), modelConfig.json().toPrettyString() + "\n");
+            AtomicFile.writeString(out.resolve("generation_config.json"), generation(tokenizer) + "\n");
             List<Example> pieces = pieces(documents, tokenizer);
             List<Example> heldOut = every(pieces, true);
             FreshWeights weights = new FreshWeights(
@@ -88,6 +91,15 @@ public final class Pretrainer {
                 tokenizer.bos().orElseThrow(),
                 tokenizer.eos().orElseThrow(),
                 tokenizer.pad().orElseThrow());
+    }
+
+    /** An answer ends with the text, or with the turn of a chat. */
+    private static String generation(Tokenizer tokenizer) {
+        ObjectNode json = new ObjectMapper().createObjectNode();
+        json.putArray("eos_token_id")
+                .add(tokenizer.eos().orElseThrow())
+                .add(tokenizer.id(BpeTrainer.TURN_END).orElseThrow());
+        return json.toPrettyString();
     }
 
     private Map<String, String> identity(List<String> documents) {

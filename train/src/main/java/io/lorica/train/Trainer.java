@@ -30,6 +30,7 @@ public final class Trainer {
     private final GradientPass gradients;
     private final Evaluation evaluation;
     private final AtomicBoolean stop = new AtomicBoolean();
+    private boolean shuffled = true;
 
     public Trainer(Trainee trainee, TrainConfig config, TrainListener listener) {
         this.trainee = trainee;
@@ -65,6 +66,12 @@ public final class Trainer {
             boolean interrupted,
             double seconds,
             long tokens) {}
+
+    /** Takes the examples in the order of the data, epoch after epoch, for comparison with other software. */
+    public Trainer inGivenOrder() {
+        shuffled = false;
+        return this;
+    }
 
     /** Asks the run to write a checkpoint after the step under way and to return. Safe from any thread. */
     public void stop() {
@@ -144,7 +151,8 @@ public final class Trainer {
             this.optimizer = optimizer;
             this.state = state;
             totalSteps = config.totalSteps(data.size());
-            order = new Order(data.size(), config.batchSize() * config.accumulation(), config.groupByLength(), seed);
+            int perStep = config.batchSize() * config.accumulation();
+            order = new Order(data.size(), perStep, shuffled, config.groupByLength(), seed);
         }
 
         Outcome run() {
