@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -172,6 +173,11 @@ public final class Options {
                     + String.join(", ", choices) + Names.didYouMean(value, choices));
         }
         return value;
+    }
+
+    /** Every key that anybody asked for so far. */
+    public Set<String> known() {
+        return Collections.unmodifiableSet(known);
     }
 
     /** Refuses every key that nobody took, all at once. */

@@ -12,8 +12,11 @@ final class Commands {
     static CommandLine all(Console console) {
         RootCommand root = new RootCommand(console);
         CommandLine line = new CommandLine(root);
+        line.addSubcommand(new QuickstartCommand(console));
         line.addSubcommand(models(console));
         line.addSubcommand(new MethodsCommand(console));
+        line.addSubcommand(new TrainCommand(console));
+        line.addSubcommand(new PretrainCommand(console));
         line.addSubcommand(new GenerateCommand(console));
         line.addSubcommand(new LogitsCommand(console));
         line.addSubcommand(adapter(console));

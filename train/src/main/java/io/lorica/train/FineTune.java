@@ -65,7 +65,7 @@ public final class FineTune implements AutoCloseable {
      * @param data training rows
      * @param heldOutData rows of their own for the held-out loss, or null to take {@code heldOut} examples out of the
      *     training rows
-     * @param heldOut examples to hold out; 0 for none
+     * @param heldOut examples to hold out; 0 for none, -1 for a tenth, at most 100
      * @param method as {@code lorica methods} lists it
      * @param settings the method's own keys
      * @param columns names of data columns; empty to go by the usual names
@@ -129,7 +129,7 @@ public final class FineTune implements AutoCloseable {
             DataSet.Split split = spec.heldOutData() != null
                     ? new DataSet.Split(
                             data.examples(), reader.read(spec.heldOutData()).examples())
-                    : data.split(spec.heldOut(), new Seed(spec.training().seed()));
+                    : data.split(heldOut(spec, data), new Seed(spec.training().seed()));
             AdapterStack stack = new AdapterStack(base.model());
             Adapter adapter = Adapter.create(
                     base.model(), config, new Seed(spec.training().seed()).of("init"));
@@ -139,6 +139,12 @@ public final class FineTune implements AutoCloseable {
             base.close();
             throw e;
         }
+    }
+
+    private static int heldOut(Spec spec, DataSet data) {
+        return spec.heldOut() >= 0
+                ? spec.heldOut()
+                : Math.min(100, data.examples().size() / 10);
     }
 
     private static void requireFile(Path file) {

@@ -1,0 +1,181 @@
+package io.lorica.cli;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.model.ModelStore;
+import io.lorica.tensor.LoricaException;
+import io.lorica.train.FineTune;
+import io.lorica.train.Trainer;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** {@code lorica train}: an adapter from a data file. */
+@Command(
+        name = "train",
+        header = "Train an adapter on a data file.",
+        description = "Settings are those of the method (lorica methods NAME), of adapters as PEFT spells them"
+                + " (target_modules, modules_to_save …) and of training as transformers spells them (learning_rate,"
+                + " num_train_epochs, per_device_train_batch_size …); see docs/training.md.",
+        footer = {
+            "",
+            "Example: lorica train --model smollm2-135m-instruct --data rows.jsonl --out runs/first"
+                    + " --set r=16 --set target_modules=all-linear --set learning_rate=2e-4"
+        })
+final class TrainCommand implements Callable<Integer> {
+
+    @Option(names = "--model", paramLabel = "REF", description = "Base model; also key 'model' of --config.")
+    @Nullable
+    String model;
+
+    @Option(
+            names = "--data",
+            paramLabel = "FILE",
+            description = "JSONL, CSV or Parquet: chat messages, prompt/completion, alpaca, question/answer or text."
+                    + " Also key 'data'.")
+    @Nullable
+    Path data;
+
+    @Option(
+            names = "--eval-data",
+            paramLabel = "FILE",
+            description =
+                    "Held-out rows (default: a tenth of the data, at most 100; --set held_out=N). Also key 'eval_data'.")
+    @Nullable
+    Path evalData;
+
+    @Option(names = "--method", description = "Method (default: lora); also key 'method'.")
+    @Nullable
+    String method;
+
+    @Option(names = "--out", paramLabel = "DIR", description = "Run directory; also key 'out'.")
+    @Nullable
+    Path out;
+
+    @Option(names = "--config", paramLabel = "FILE", description = "Settings as YAML.")
+    @Nullable
+    Path config;
+
+    @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting; stands before --config.")
+    List<String> set = List.of();
+
+    @Option(names = "--resume", description = "Go on from the newest checkpoint in --out.")
+    boolean resume;
+
+    @Option(names = "--json", description = "The result as one JSON object.")
+    boolean json;
+
+    private final Console console;
+
+    TrainCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() {
+        ObjectNode settings = Settings.read(config, set);
+        String reference = given("--model", model, Settings.take(settings, "model"));
+        Path rows = Path.of(given("--data", text(data), Settings.take(settings, "data")));
+        Path directory = Path.of(given("--out", text(out), Settings.take(settings, "out")));
+        String heldOut = or(text(evalData), Settings.take(settings, "eval_data"));
+        String name = or(method, Settings.take(settings, "method"));
+        String chosen = name == null ? "lora" : name;
+        RunSettings run = RunSettings.parse(chosen, settings, config == null ? "--set" : config.toString());
+        FineTune.Spec spec = new FineTune.Spec(
+                reference,
+                rows,
+                heldOut == null ? null : Path.of(heldOut),
+                run.heldOut(),
+                chosen,
+                run.adapter(),
+                run.training(),
+                run.template(),
+                run.columns(),
+                directory,
+                resume);
+        try (TrainProgress progress = new TrainProgress(console, "train");
+                FetchProgress fetch = new FetchProgress(console);
+                FineTune job = FineTune.prepare(spec, ModelStore.standard(fetch), progress);
+                Interrupt _ = new Interrupt(job::stop, console)) {
+            describe(job);
+            return finish(job.run(), directory, progress);
+        }
+    }
+
+    private void describe(FineTune job) {
+        var counts = job.data().counts();
+        console.note("%d examples to learn from, %d held out; %s tokens, %s of them targets"
+                .formatted(
+                        job.split().train().size(),
+                        job.split().heldOut().size(),
+                        Units.count(counts.tokens()),
+                        Units.count(counts.targets())));
+        if (counts.truncated() > 0) {
+            console.note(
+                    "%d examples were cut at max_length; raise it to keep them whole".formatted(counts.truncated()));
+        }
+        if (counts.dropped() > 0) {
+            console.note("%d rows had no target left and were dropped".formatted(counts.dropped()));
+        }
+        console.note("%s on %d sites, %s trained parameters"
+                .formatted(
+                        job.adapter().config().method().info().name(),
+                        job.adapter().sites().size(),
+                        Units.count(job.adapter().parameterCount())));
+    }
+
+    private int finish(Trainer.Outcome outcome, Path directory, TrainProgress progress) {
+        progress.done();
+        if (outcome.interrupted()) {
+            console.note("stopped after step " + outcome.steps() + " with a checkpoint; to go on, give the same command"
+                    + " with --resume");
+            return 1;
+        }
+        if (json) {
+            ObjectNode result = new ObjectMapper().createObjectNode();
+            result.put("adapter", directory.toString());
+            result.put("steps", outcome.steps());
+            result.set("loss_before", finite(outcome.lossBefore()));
+            result.set("loss_after", finite(outcome.lossAfter()));
+            result.put("tokens_per_second", progress.tokensPerSecond());
+            result.put("seconds", outcome.seconds());
+            console.json(result);
+        } else {
+            console.print("held-out loss %.4f before, %.4f after %d steps in %s, %.0f tokens/s"
+                    .formatted(
+                            outcome.lossBefore(),
+                            outcome.lossAfter(),
+                            outcome.steps(),
+                            Progress.text(java.time.Duration.ofMillis((long) (outcome.seconds() * 1000))),
+                            progress.tokensPerSecond()));
+            console.print("adapter    " + directory);
+            console.print("loss curve " + directory.resolve("loss.png"));
+        }
+        return 0;
+    }
+
+    private static com.fasterxml.jackson.databind.JsonNode finite(double value) {
+        var nodes = com.fasterxml.jackson.databind.node.JsonNodeFactory.instance;
+        return Double.isFinite(value) ? nodes.numberNode(value) : nodes.nullNode();
+    }
+
+    private static String given(String option, @Nullable String first, @Nullable String second) {
+        String value = or(first, second);
+        if (value == null) {
+            throw new LoricaException.BadInput(
+                    option + " is missing; give it, or key '" + option.substring(2) + "' in --config");
+        }
+        return value;
+    }
+
+    private static @Nullable String or(@Nullable String first, @Nullable String second) {
+        return first != null ? first : second;
+    }
+
+    private static @Nullable String text(@Nullable Path path) {
+        return path == null ? null : path.toString();
+    }
+}
