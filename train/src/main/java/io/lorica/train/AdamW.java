@@ -92,15 +92,10 @@ final class AdamW implements AutoCloseable {
         }
     }
 
+    /** Leaves every tensor without a gradient, so that one that takes no part in the next step is not moved by it. */
     void clearGradients() {
-        try (Scope _ = Scope.open();
-                Grad _ = Grad.disabled()) {
-            for (Slot slot : slots) {
-                Tensor g = slot.trainable().tensor().grad();
-                if (g.defined()) {
-                    g.zero_();
-                }
-            }
+        try (Scope _ = Scope.open()) {
+            slots.forEach(slot -> slot.trainable().tensor().mutable_grad().reset());
         }
     }
 
@@ -115,10 +110,8 @@ final class AdamW implements AutoCloseable {
         double correction1 = 1 - Math.pow(beta1, (double) steps);
         double correction2 = Math.sqrt(1 - Math.pow(beta2, (double) steps));
         for (Slot slot : slots) {
-            if (slot.trainable().tensor().grad().defined()) {
-                double rate = learningRate * slot.rateFactor() * factor.applyAsDouble(slot.trainable());
-                update(slot, rate, correction1, correction2);
-            }
+            double rate = learningRate * slot.rateFactor() * factor.applyAsDouble(slot.trainable());
+            update(slot, rate, correction1, correction2);
         }
     }
 
@@ -127,6 +120,9 @@ final class AdamW implements AutoCloseable {
                 Grad _ = Grad.disabled()) {
             Tensor p = slot.trainable().tensor();
             Tensor g = p.grad();
+            if (!g.defined()) {
+                return;
+            }
             if (slot.weightDecay() != 0) {
                 p.mul_(new Scalar(1 - rate * slot.weightDecay()));
             }

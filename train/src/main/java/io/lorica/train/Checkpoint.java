@@ -29,17 +29,40 @@ import org.bytedeco.pytorch.Tensor;
  * <p>A checkpoint is a directory that exists whole or not at all: written under a temporary name, synced, renamed.
  *
  * @param step optimizer steps done
+ * @param lossBefore held-out loss before training; NaN without held-out data
  * @param bestLoss lowest held-out loss so far, infinite before the first
  * @param bestStep its step
  * @param evaluationsSinceBest for early stopping
  */
-record Checkpoint(long step, double bestLoss, long bestStep, int evaluationsSinceBest) {
+record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, int evaluationsSinceBest) {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final String STATE = "state.json";
     private static final String TENSORS = "tensors.safetensors";
+    private static final String BEST = "best.safetensors";
 
-    static Checkpoint start() {
-        return new Checkpoint(0, Double.POSITIVE_INFINITY, 0, 0);
+    static Checkpoint start(double lossBefore) {
+        return new Checkpoint(0, lossBefore, Double.POSITIVE_INFINITY, 0, 0);
+    }
+
+    Checkpoint nextStep() {
+        return new Checkpoint(step + 1, lossBefore, bestLoss, bestStep, evaluationsSinceBest);
+    }
+
+    /** After an evaluation at this step. */
+    Checkpoint evaluated(double loss) {
+        return loss < bestLoss
+                ? new Checkpoint(step, lossBefore, loss, step, 0)
+                : new Checkpoint(step, lossBefore, bestLoss, bestStep, evaluationsSinceBest + 1);
+    }
+
+    /** Keeps what was learned so far as the best, in {@code directory/best.safetensors}. */
+    static void writeBest(Path directory, Trainee trainee) {
+        SafetensorsFile.write(directory.resolve(BEST), trainee.state(), Map.of());
+    }
+
+    /** Brings back what {@link #writeBest} kept. */
+    static void readBest(Path directory, Trainee trainee) {
+        restore(directory.resolve(BEST), trainee.state());
     }
 
     /**
@@ -60,6 +83,9 @@ record Checkpoint(long step, double bestLoss, long bestStep, int evaluationsSinc
                     .put("evaluationsSinceBest", evaluationsSinceBest);
             if (Double.isFinite(bestLoss)) {
                 state.put("bestLoss", bestLoss);
+            }
+            if (Double.isFinite(lossBefore)) {
+                state.put("lossBefore", lossBefore);
             }
             ObjectNode same = state.putObject("run");
             run.forEach(same::put);
@@ -107,19 +133,23 @@ record Checkpoint(long step, double bestLoss, long bestStep, int evaluationsSinc
     static Checkpoint read(Path checkpoint, Trainee trainee, AdamW optimizer, Map<String, String> run) {
         JsonNode state = state(checkpoint);
         requireSame(checkpoint, state.path("run"), run);
-        try (Scope _ = Scope.open();
-                Grad _ = Grad.disabled();
-                TensorSource source = SafetensorsFile.open(checkpoint.resolve(TENSORS))) {
-            tensors(trainee, optimizer).forEach((name, tensor) -> tensor.copy_(source.read(name)));
-        }
+        restore(checkpoint.resolve(TENSORS), tensors(trainee, optimizer));
         long step = state.path("step").asLong();
         optimizer.resumeAt(step);
-        double best = state.has("bestLoss") ? state.get("bestLoss").asDouble() : Double.POSITIVE_INFINITY;
         return new Checkpoint(
                 step,
-                best,
+                state.path("lossBefore").asDouble(Double.NaN),
+                state.path("bestLoss").asDouble(Double.POSITIVE_INFINITY),
                 state.path("bestStep").asLong(),
                 state.path("evaluationsSinceBest").asInt());
+    }
+
+    private static void restore(Path file, SequencedMap<String, Tensor> tensors) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled();
+                TensorSource source = SafetensorsFile.open(file)) {
+            tensors.forEach((name, tensor) -> tensor.copy_(source.read(name)));
+        }
     }
 
     private static JsonNode state(Path checkpoint) {

@@ -58,7 +58,8 @@ final class GradientPass {
         double value = loss.backward(model.finish(top), micro, targetsInStep, pass);
         Tensor gradient = top.grad();
         for (int i = inputs.size() - 1; i >= 0 && gradient.defined(); i--) {
-            gradient = again(model.blocks().get(i), inputs.get(i), gradient, batch, pass);
+            boolean learnsBelow = i > 0 || embedded.requires_grad();
+            gradient = again(model.blocks().get(i), inputs.get(i), learnsBelow, gradient, batch, pass);
         }
         if (embedded.requires_grad() && gradient.defined()) {
             Backward.run(embedded, gradient);
@@ -66,11 +67,15 @@ final class GradientPass {
         return value;
     }
 
-    /** One block forward once more, now recorded, and backward; the gradient at its input. */
-    private static Tensor again(Block block, Tensor input, Tensor gradient, Batch batch, Pass pass) {
+    /** One block forward once more, now recorded, and backward; the gradient at its input, undefined where none is needed. */
+    private static Tensor again(
+            Block block, Tensor input, boolean learnsBelow, Tensor gradient, Batch batch, Pass pass) {
         try (Scope scope = Scope.open()) {
-            Tensor leaf = input.detach().requires_grad_(true);
-            Backward.run(block.forward(leaf, batch, pass), gradient);
+            Tensor leaf = input.detach().requires_grad_(learnsBelow);
+            Tensor output = block.forward(leaf, batch, pass);
+            if (output.requires_grad()) {
+                Backward.run(output, gradient);
+            }
             return scope.keep(leaf.grad());
         }
     }

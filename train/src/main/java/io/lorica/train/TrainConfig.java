@@ -33,7 +33,8 @@ import java.util.SequencedMap;
  * @param evalSteps held-out loss every so many steps; 0 only at the end
  * @param saveSteps checkpoint every so many steps; 0 none but on Ctrl-C
  * @param saveTotalLimit newest checkpoints that are kept; 2
- * @param earlyStoppingPatience evaluations without a better held-out loss before stopping; 0 never
+ * @param earlyStoppingPatience evaluations without a better held-out loss before stopping; the weights with the best
+ *     one are what remains; 0 never, and the last weights remain
  * @param threads of libtorch; 0 leaves its default
  * @param dtype of the frozen weights; bfloat16
  */

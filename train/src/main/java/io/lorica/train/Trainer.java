@@ -89,10 +89,13 @@ public final class Trainer {
             throw new LoricaException.BadInput("none of the " + data.size()
                     + " examples has a target to learn; check the completion column and max_length");
         }
+        if (config.earlyStoppingPatience() > 0 && heldOut.isEmpty()) {
+            throw new LoricaException.BadInput("early_stopping_patience is " + config.earlyStoppingPatience()
+                    + ", but no examples are held out to see when to stop; hold some out, or set it to 0");
+        }
         Path checkpoints = run.directory().resolve("checkpoints");
         try (AdamW optimizer = optimizer()) {
-            Checkpoint state = resume(run, checkpoints, optimizer);
-            return new Loop(data, heldOut, run, checkpoints, optimizer, state).run();
+            return new Loop(data, heldOut, run, checkpoints, optimizer).run();
         }
     }
 
@@ -103,29 +106,38 @@ public final class Trainer {
                 .findFirst();
     }
 
-    private Checkpoint resume(Run run, Path checkpoints, AdamW optimizer) {
+    /** The newest checkpoint where the run is to go on, none where it starts. */
+    private static Optional<Path> checkpoint(Run run, Path checkpoints) {
         Optional<Path> newest = Checkpoint.newest(checkpoints);
-        if (!run.resume()) {
-            return Checkpoint.start();
+        if (run.resume() && newest.isEmpty()) {
+            throw new LoricaException.NotFound(
+                    "there is no checkpoint under " + checkpoints + " to resume from; start without --resume");
         }
-        return newest.map(path -> Checkpoint.read(path, trainee, optimizer, run.identity()))
-                .orElseThrow(() -> new LoricaException.NotFound(
-                        "there is no checkpoint under " + checkpoints + " to resume from; start without --resume"));
+        if (!run.resume() && newest.isPresent()) {
+            throw new LoricaException.BadInput(
+                    newest.get() + " is there already; go on with --resume, or choose another --out");
+        }
+        return newest;
     }
 
     private AdamW optimizer() {
         AdamW optimizer = new AdamW(config.adamBeta1(), config.adamBeta2(), config.adamEpsilon());
         for (Trainable trainable : trainee.trainables()) {
-            boolean plus = config.loraplusLrRatio() != 1;
-            double factor = switch (trainable.role()) {
-                case B -> config.loraplusLrRatio();
-                case EMBEDDING -> plus ? config.loraplusLrEmbedding() / config.learningRate() : 1;
-                case A, MODULE -> 1;
-            };
             boolean matrix = trainable.tensor().dim() > 1;
-            optimizer.add(trainable, factor, matrix ? config.weightDecay() : 0);
+            optimizer.add(trainable, rateFactor(trainable, matrix), matrix ? config.weightDecay() : 0);
         }
         return optimizer;
+    }
+
+    /** LoRA+'s groups; see {@link Trainable.Role}. */
+    private double rateFactor(Trainable trainable, boolean matrix) {
+        double ratio = config.loraplusLrRatio();
+        return switch (trainable.role()) {
+            case A -> 1;
+            case B -> ratio;
+            case EMBEDDING -> ratio == 1 ? 1 : config.loraplusLrEmbedding() / config.learningRate();
+            case MODULE -> matrix ? 1 : ratio;
+        };
     }
 
     /** One run under way. */
@@ -143,13 +155,15 @@ public final class Trainer {
         private double lastLoss = Double.NaN;
         private long tokens;
 
-        Loop(List<Example> data, List<Example> heldOut, Run run, Path checkpoints, AdamW optimizer, Checkpoint state) {
+        Loop(List<Example> data, List<Example> heldOut, Run run, Path checkpoints, AdamW optimizer) {
             this.data = data;
             this.heldOut = heldOut;
             this.run = run;
             this.checkpoints = checkpoints;
             this.optimizer = optimizer;
-            this.state = state;
+            state = checkpoint(run, checkpoints)
+                    .map(path -> Checkpoint.read(path, trainee, optimizer, run.identity()))
+                    .orElseGet(() -> Checkpoint.start(Double.NaN));
             totalSteps = config.totalSteps(data.size());
             int perStep = config.batchSize() * config.accumulation();
             order = new Order(data.size(), perStep, shuffled, config.groupByLength(), seed);
@@ -157,33 +171,38 @@ public final class Trainer {
 
         Outcome run() {
             listener.started(totalSteps, state.step());
-            double before = evaluate(0);
-            double after = before;
-            boolean early = false;
-            while (state.step() < totalSteps && !early && !stop.get()) {
+            if (state.step() == 0) {
+                state = Checkpoint.start(evaluate());
+            }
+            double after = state.step() == 0 ? state.lossBefore() : Double.NaN;
+            while (state.step() < totalSteps && !stopsEarly() && !stop.get()) {
                 step(state.step());
-                state = new Checkpoint(
-                        state.step() + 1, state.bestLoss(), state.bestStep(), state.evaluationsSinceBest());
+                state = state.nextStep();
                 boolean last = state.step() == totalSteps;
                 if (last || (config.evalSteps() > 0 && state.step() % config.evalSteps() == 0)) {
-                    after = evaluate(state.step());
-                    early = noteHeldOut(after);
+                    after = evaluate();
+                    noteHeldOut(after);
                 }
                 if (config.saveSteps() > 0 && state.step() % config.saveSteps() == 0) {
                     save();
                 }
             }
-            boolean interrupted = stop.get() && state.step() < totalSteps;
+            boolean interrupted = state.step() < totalSteps && !stopsEarly();
             if (interrupted) {
                 save();
+            } else if (keepsBest() && state.bestStep() > 0 && state.bestStep() < state.step()) {
+                Checkpoint.readBest(checkpoints, trainee);
+                after = state.bestLoss();
+            } else if (Double.isNaN(after)) {
+                after = evaluate();
             }
             return new Outcome(
                     state.step(),
-                    before,
+                    state.lossBefore(),
                     after,
                     lastLoss,
                     state.bestStep(),
-                    early,
+                    stopsEarly(),
                     interrupted,
                     (System.nanoTime() - began) / 1e9,
                     tokens);
@@ -195,13 +214,13 @@ public final class Trainer {
             rule.beforeStep(step, totalSteps);
             List<Example> examples = order.step(data, step);
             long targets = examples.stream().mapToLong(Example::targets).sum();
-            Pass pass = Pass.training(seed.of("dropout").of(step));
+            Seed dropout = seed.of("dropout").of(step);
             double loss = 0;
             long stepTokens = 0;
             for (int from = 0; from < examples.size(); from += config.batchSize()) {
                 MicroBatch micro =
                         MicroBatch.of(examples.subList(from, Math.min(examples.size(), from + config.batchSize())));
-                loss += gradients.run(micro, Math.max(1, targets), pass);
+                loss += gradients.run(micro, Math.max(1, targets), Pass.training(dropout.of(from)));
                 stepTokens += micro.tokens();
             }
             loss += extraLoss(rule);
@@ -233,24 +252,29 @@ public final class Trainer {
             }
         }
 
-        private double evaluate(long step) {
+        private double evaluate() {
             if (heldOut.isEmpty()) {
                 return Double.NaN;
             }
             double loss = evaluation.loss(heldOut);
-            listener.evaluated(step, loss);
+            AdamW.requireFinite(loss, state.step(), "held-out loss");
+            listener.evaluated(state.step(), loss);
             return loss;
         }
 
-        /** Whether it is time to stop. */
-        private boolean noteHeldOut(double loss) {
-            boolean better = loss < state.bestLoss();
-            state = new Checkpoint(
-                    state.step(),
-                    better ? loss : state.bestLoss(),
-                    better ? state.step() : state.bestStep(),
-                    better ? 0 : state.evaluationsSinceBest() + 1);
-            return config.earlyStoppingPatience() > 0 && state.evaluationsSinceBest() >= config.earlyStoppingPatience();
+        private void noteHeldOut(double loss) {
+            state = state.evaluated(loss);
+            if (keepsBest() && state.bestStep() == state.step()) {
+                Checkpoint.writeBest(checkpoints, trainee);
+            }
+        }
+
+        private boolean keepsBest() {
+            return config.earlyStoppingPatience() > 0;
+        }
+
+        private boolean stopsEarly() {
+            return keepsBest() && state.evaluationsSinceBest() >= config.earlyStoppingPatience();
         }
 
         private void save() {
