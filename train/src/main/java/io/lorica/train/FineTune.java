@@ -55,6 +55,7 @@ public final class FineTune implements AutoCloseable {
     private final DataSet.Split split;
     private final AdapterStack stack;
     private final Adapter adapter;
+    private final AdapterTrainee trainee;
     private final Trainer trainer;
     private final Reporter reporter;
 
@@ -101,7 +102,8 @@ public final class FineTune implements AutoCloseable {
         this.reporter = new Reporter(listener);
         CausalModel model = base.causal();
         Seed seed = new Seed(spec.training().seed());
-        trainer = new Trainer(new AdapterTrainee(model, adapter, seed.of("rule")), spec.training(), reporter);
+        trainee = new AdapterTrainee(model, adapter, seed.of("rule"));
+        trainer = new Trainer(trainee, spec.training(), reporter);
     }
 
     /**
@@ -193,6 +195,15 @@ public final class FineTune implements AutoCloseable {
 
     public DataSet.Split split() {
         return split;
+    }
+
+    /** Whether the first batch of the data gives one loss and gradient however it is split; trains nothing. */
+    public TrainingCheck verify() {
+        List<Example> first = split.train().stream()
+                .filter(example -> example.targets() > 0)
+                .limit(spec.training().batchSize())
+                .toList();
+        return TrainingCheck.run(trainee, first);
     }
 
     /** Ends the run after the step under way, with a checkpoint. Safe from any thread. */
