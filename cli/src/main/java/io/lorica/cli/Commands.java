@@ -17,6 +17,7 @@ final class Commands {
         line.addSubcommand(new MethodsCommand(console));
         line.addSubcommand(new TrainCommand(console));
         line.addSubcommand(new PretrainCommand(console));
+        line.addSubcommand(new EvalCommand(console));
         line.addSubcommand(new GenerateCommand(console));
         line.addSubcommand(new LogitsCommand(console));
         line.addSubcommand(adapter(console));

@@ -1,0 +1,59 @@
+package io.lorica.train.eval;
+
+import io.lorica.model.CausalModel;
+import io.lorica.model.Generation;
+import io.lorica.model.Sampling;
+import io.lorica.model.TextGenerator;
+import io.lorica.model.Tokenizer;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Optional;
+import java.util.SequencedMap;
+import java.util.function.IntConsumer;
+
+/**
+ * Greedy answers compared with references: {@code exact_match} is the share whose final number equals the reference's
+ * (after {@code ####}, else the last), or, where a reference has no number, whose text does but for surrounding space.
+ */
+public final class ExactMatch {
+    private static final int GROUP = 16;
+
+    private ExactMatch() {}
+
+    /** @param prompt token ids up to where the answer begins */
+    public record Question(long[] prompt, String answer) {}
+
+    /**
+     * @param task its name, for the result
+     * @param maxTokens of an answer
+     * @param done receives the number of questions answered so far
+     */
+    public static EvalResult of(
+            String task,
+            CausalModel model,
+            Tokenizer tokenizer,
+            List<Question> questions,
+            int maxTokens,
+            IntConsumer done) {
+        long hits = 0;
+        for (int from = 0; from < questions.size(); from += GROUP) {
+            List<Question> group = questions.subList(from, Math.min(questions.size(), from + GROUP));
+            List<Generation> answers = TextGenerator.generateAll(
+                    model, tokenizer, group.stream().map(Question::prompt).toList(), Sampling.greedy(maxTokens), GROUP);
+            for (int i = 0; i < group.size(); i++) {
+                hits += same(group.get(i).answer(), answers.get(i).text()) ? 1 : 0;
+            }
+            done.accept(from + group.size());
+        }
+        SequencedMap<String, Interval> values = new LinkedHashMap<>();
+        values.put("exact_match", Interval.wilson(hits, questions.size()));
+        return new EvalResult(task, questions.size(), values);
+    }
+
+    static boolean same(String reference, String answer) {
+        Optional<String> number = Answers.number(reference);
+        return number.isPresent()
+                ? number.equals(Answers.number(answer))
+                : reference.strip().equals(answer.strip());
+    }
+}
