@@ -1,6 +1,8 @@
 package io.lorica.bench;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.Adapter;
 import io.lorica.adapter.AdapterConfig;
@@ -34,6 +36,7 @@ import java.util.Map;
  * the same first adapter values. Rank-{@code r} LoRA on all linear layers, AdamW at a constant rate without decay or
  * clipping.
  */
+@JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class) // as the peers' Python reads it
 public record FinetuneJob(
         List<Row> examples,
         int steps,
