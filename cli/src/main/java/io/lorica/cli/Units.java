@@ -1,17 +1,9 @@
 package io.lorica.cli;
 
-import io.lorica.tensor.LoricaException;
 import java.util.Locale;
-import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 
-/** Numbers with units, as people write and read them. */
+/** Numbers with units, as people read them. */
 final class Units {
-    private static final Pattern BYTES =
-            Pattern.compile("(\\d+(?:\\.\\d+)?)\\s*([KMGT]?i?B?)", Pattern.CASE_INSENSITIVE);
-    private static final Map<Character, Integer> POWERS = Map.of('K', 1, 'M', 2, 'G', 3, 'T', 4);
-
     private Units() {}
 
     /** {@code 134.5 M}. */
@@ -35,22 +27,5 @@ final class Units {
 
     private static String round(double value) {
         return String.format(Locale.ROOT, value < 100 ? "%.1f" : "%.0f", value);
-    }
-
-    /**
-     * {@code 6GiB}, {@code 500 MB}, {@code 1.5g}: with {@code i} or without {@code B} powers of 1024, else of 1000.
-     *
-     * @param where the option, for messages
-     */
-    static long parseBytes(String text, String where) {
-        Matcher matcher = BYTES.matcher(text.strip());
-        if (!matcher.matches()) {
-            throw new LoricaException.BadInput(
-                    where + " is '" + text + "', but must be a size such as 6GiB, 500MB or 1073741824");
-        }
-        String unit = matcher.group(2).toUpperCase(Locale.ROOT);
-        int power = unit.isEmpty() ? 0 : POWERS.getOrDefault(unit.charAt(0), 0);
-        int base = unit.length() == 2 && unit.endsWith("B") ? 1000 : 1024;
-        return (long) (Double.parseDouble(matcher.group(1)) * Math.pow(base, power));
     }
 }
