@@ -3,7 +3,6 @@ package io.lorica.train.eval;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Tokenizer;
 import io.lorica.train.data.Example;
-import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -13,8 +12,8 @@ import java.util.function.IntConsumer;
 
 /**
  * Choices ranked by the model's log-likelihood of each, given the context: {@code acc} by the sum over the choice's
- * tokens, {@code acc_norm} by that sum over the choice's UTF-8 bytes, as lm-evaluation-harness defines them. Text is
- * split as there: trailing spaces of the context belong to the choice, and the choice's tokens are those of the whole
+ * tokens, {@code acc_norm} by that sum over the choice's characters without the space before it, as
+ * lm-evaluation-harness defines them. Text is split as there: trailing spaces of the context belong to the choice, and the choice's tokens are those of the whole
  * after the tokens of the context.
  */
 public final class MultipleChoice {
@@ -41,12 +40,12 @@ public final class MultipleChoice {
         long normed = 0;
         for (int i = 0; i < scores.length; i++) {
             Question question = questions.get(i);
-            double[] perByte = new double[scores[i].length];
-            for (int j = 0; j < perByte.length; j++) {
-                perByte[j] = scores[i][j] / bytes(question.choices().get(j));
+            double[] perCharacter = new double[scores[i].length];
+            for (int j = 0; j < perCharacter.length; j++) {
+                perCharacter[j] = scores[i][j] / characters(question.choices().get(j));
             }
             hits += best(scores[i]) == question.answer() ? 1 : 0;
-            normed += best(perByte) == question.answer() ? 1 : 0;
+            normed += best(perCharacter) == question.answer() ? 1 : 0;
         }
         SequencedMap<String, Interval> values = new LinkedHashMap<>();
         values.put("acc", Interval.wilson(hits, scores.length));
@@ -93,7 +92,9 @@ public final class MultipleChoice {
         return best;
     }
 
-    private static int bytes(String choice) {
-        return Math.max(1, choice.getBytes(StandardCharsets.UTF_8).length);
+    /** Code points of a choice, the space that parts it from the context not counted; at least 1. */
+    static int characters(String choice) {
+        String text = choice.stripLeading();
+        return Math.max(1, text.codePointCount(0, text.length()));
     }
 }

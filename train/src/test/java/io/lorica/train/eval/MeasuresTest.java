@@ -48,4 +48,10 @@ class MeasuresTest {
         assertThat(interval.low()).isEqualTo(0.4038, within(1e-4));
         assertThat(interval.high()).isEqualTo(0.5962, within(1e-4));
     }
+
+    @Test
+    void characters_choiceAfterASpace_countsCodePointsWithoutIt() {
+        assertThat(MultipleChoice.characters(" né 🙂")).isEqualTo(4);
+        assertThat(MultipleChoice.characters(" ")).isEqualTo(1);
+    }
 }
