@@ -47,7 +47,16 @@ public final class Adapter implements AutoCloseable {
      * @throws io.lorica.tensor.LoricaException.BadInput where the configuration does not fit the model
      */
     public static Adapter create(BaseModel model, AdapterConfig config, Seed seed) {
-        Adapter adapter = new AdapterBuilder(model, config).build(seed);
+        return create(model, config, Calibration.NONE, seed);
+    }
+
+    /**
+     * A fresh adapter whose method may look at data first.
+     *
+     * @param calibration what the method starts from, where it starts from data
+     */
+    public static Adapter create(BaseModel model, AdapterConfig config, Calibration calibration, Seed seed) {
+        Adapter adapter = new AdapterBuilder(model, config).build(calibration, seed);
         adapter.requireGradients();
         return adapter;
     }

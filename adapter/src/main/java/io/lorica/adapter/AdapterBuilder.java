@@ -26,7 +26,7 @@ final class AdapterBuilder {
         this.config = config;
     }
 
-    Adapter build(Seed seed) {
+    Adapter build(Calibration calibration, Seed seed) {
         String modelType = model.config().modelType();
         AdapterConfig resolved = config.withTargets(config.targets().resolved(modelType, config.where()));
         List<Site> chosen = resolved.plan(SiteShape.of(model), modelType).stream()
@@ -34,7 +34,7 @@ final class AdapterBuilder {
                 .toList();
         refuseUnknownModules();
         Seed init = seed.of("adapter");
-        Shared shared = config.method().share(config.settings(), model, chosen, init.of("shared"));
+        Shared shared = config.method().share(config.settings(), model, chosen, calibration, init.of("shared"));
         SequencedMap<String, SiteAdapter> parts = new LinkedHashMap<>();
         for (Site site : chosen) {
             parts.put(site.name(), config.method().adapt(config.settings(), site, shared, init.of(site.name())));

@@ -81,7 +81,7 @@ public record AdapterConfig(
             throw new LoricaException.BadInput(
                     where + ": key 'peft_type' is " + type + ", but must name the method, for example \"LORA\"");
         }
-        return read(Methods.ofPeftType(type.textValue(), where), json, where);
+        return read(Methods.ofPeftType(type.textValue(), json, where), json, where);
     }
 
     /** Reads the file of an adapter's directory. */

@@ -34,7 +34,8 @@ final class AdapterFiles {
             new TreeMap<>(adapter.saved())
                     .forEach((key, tensor) -> sorted.put(key, tensor.detach().contiguous()));
             AdapterConfig config = adapter.config();
-            config.withSettings(config.method().saving(config.settings())).write(directory);
+            config.withSettings(config.method().saving(config.settings(), adapter.shared()))
+                    .write(directory);
             SafetensorsFile.write(directory.resolve(WEIGHTS), sorted, Map.of("format", "pt"));
         }
     }
@@ -54,7 +55,7 @@ final class AdapterFiles {
                             options.base() != null ? options.base() : Fingerprint.of(model), directory.toString()));
         }
         AdapterConfig loading = config.withSettings(config.method().loading(config.settings(), config.where()));
-        Adapter adapter = new AdapterBuilder(model, loading).build(new Seed(0));
+        Adapter adapter = new AdapterBuilder(model, loading).build(Calibration.NONE, new Seed(0));
         try (TensorSource source = SafetensorsFile.open(file)) {
             adapter.coverage(fill(adapter, source, file.toString(), options));
             if (options.trainable()) {

@@ -1,5 +1,6 @@
 package io.lorica.adapter;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Site;
 import io.lorica.tensor.Seed;
@@ -41,8 +42,16 @@ public interface Method {
         return config;
     }
 
+    /**
+     * Whether a file with this method's {@code peft_type} is this method's, where several share the type (a LORA file
+     * whose {@code init_lora_weights} is {@code "pissa"}). A file that nobody claims goes to the method named like the type.
+     */
+    default boolean claims(ObjectNode json) {
+        return false;
+    }
+
     /** The configuration that belongs to {@link SiteAdapter#saved}. */
-    default MethodConfig saving(MethodConfig config) {
+    default MethodConfig saving(MethodConfig config, Shared shared) {
         return config;
     }
 
@@ -51,8 +60,9 @@ public interface Method {
      * calibration pass. The default shares nothing.
      *
      * @param sites those that will be adapted, in their order
+     * @param calibration data to start from; asks for what is not there where there is none, as when a file is loaded
      */
-    default Shared share(MethodConfig config, BaseModel model, List<Site> sites, Seed seed) {
+    default Shared share(MethodConfig config, BaseModel model, List<Site> sites, Calibration calibration, Seed seed) {
         return Shared.NOTHING;
     }
 

@@ -1,5 +1,6 @@
 package io.lorica.adapter;
 
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
 import java.util.Comparator;
@@ -33,15 +34,18 @@ public final class Methods {
 
     /**
      * By what {@code adapter_config.json} says. Where several methods share a {@code peft_type} (DoRA is saved as LORA),
-     * the one with its name reads them all.
+     * the one that claims the file reads it, else the one with the type's name.
      */
-    static Method ofPeftType(String type, String where) {
+    static Method ofPeftType(String type, ObjectNode json, String where) {
         List<Method> sharing = ALL.stream()
                 .filter(method -> method.info().peftType().equals(type))
                 .toList();
         return sharing.stream()
-                .filter(method -> method.info().name().equals(type.toLowerCase(Locale.ROOT)))
+                .filter(method -> method.claims(json))
                 .findFirst()
+                .or(() -> sharing.stream()
+                        .filter(method -> method.info().name().equals(type.toLowerCase(Locale.ROOT)))
+                        .findFirst())
                 .or(() -> sharing.stream().findFirst())
                 .orElseThrow(() -> {
                     List<String> known = ALL.stream()

@@ -94,6 +94,11 @@ public final class Linear implements Site {
         return weight.frozen().size(fanInFanOut ? 1 : 0);
     }
 
+    /** Whether an overlay computes in the place of the frozen map. */
+    public boolean overlaid() {
+        return overlay != null;
+    }
+
     public void attach(Overlay overlay) {
         this.overlay = overlay;
     }

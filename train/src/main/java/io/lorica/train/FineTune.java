@@ -134,7 +134,10 @@ public final class FineTune implements AutoCloseable {
                     : data.split(heldOut(spec, data), new Seed(spec.training().seed()));
             AdapterStack stack = new AdapterStack(base.model());
             Adapter adapter = Adapter.create(
-                    base.model(), config, new Seed(spec.training().seed()).of("init"));
+                    base.model(),
+                    config,
+                    new DataCalibration(base.causal(), split.train()),
+                    new Seed(spec.training().seed()).of("init"));
             stack.add(NAME, adapter).activate(NAME);
             return new FineTune(spec, base, data, split, stack, adapter, listener);
         } catch (RuntimeException e) {

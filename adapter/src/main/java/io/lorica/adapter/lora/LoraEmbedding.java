@@ -2,6 +2,7 @@ package io.lorica.adapter.lora;
 
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.Trainable;
+import io.lorica.adapter.lowrank.LowRank;
 import io.lorica.model.Embedding;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
@@ -41,10 +42,10 @@ final class LoraEmbedding implements SiteAdapter {
     static LoraEmbedding fresh(Embedding site, LoraConfig config, Seed seed) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            int r = config.rank(site.name());
+            int r = config.lowRank().rank(site.name());
             Tensor a = Scope.release(Tensors.zeros(DType.F32, r, site.in()));
-            Tensor b = Scope.release(LoraInit.normal(seed.of("B"), site.out(), r));
-            return new LoraEmbedding(site, config.scaling(site.name()), a, b);
+            Tensor b = Scope.release(LowRank.normal(seed.of("B"), site.out(), r));
+            return new LoraEmbedding(site, config.lowRank().scaling(site.name()), a, b);
         }
     }
 
@@ -67,7 +68,7 @@ final class LoraEmbedding implements SiteAdapter {
     public Tensor apply(Tensor ids, Tensor base, Tensor result, double weight, Pass pass) {
         DType type = DType.of(base);
         Tensor rows = Tensors.to(torch.embedding(a.t(), ids), type);
-        Tensor up = Tensors.to(LoraLinear.times(b, scaling * weight), type);
+        Tensor up = Tensors.to(LowRank.times(b, scaling * weight), type);
         return result.add(rows.matmul(up.t()));
     }
 
@@ -75,7 +76,7 @@ final class LoraEmbedding implements SiteAdapter {
     public Tensor change(Tensor matrix) {
         try (Scope scope = Scope.open();
                 Grad _ = Grad.disabled()) {
-            return scope.keep(a.t().mm(LoraLinear.times(b, scaling).t()));
+            return scope.keep(a.t().mm(LowRank.times(b, scaling).t()));
         }
     }
 }

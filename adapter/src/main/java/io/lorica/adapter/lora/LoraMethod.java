@@ -7,31 +7,28 @@ import io.lorica.adapter.Options;
 import io.lorica.adapter.Shared;
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.SiteShape;
+import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.model.Embedding;
 import io.lorica.model.Linear;
 import io.lorica.model.Site;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.SequencedMap;
+import java.util.stream.Stream;
 
 /**
  * LoRA (Hu et al., 2021): {@code y = W x + b + s B A dropout(x)} with {@code s = alpha / r}; reads every adapter that
  * PEFT saves as {@code LORA}, its variants included.
  */
 public final class LoraMethod implements Method {
-    static final List<MethodInfo.Key> KEYS = List.of(
-            new MethodInfo.Key("r", "8", "rank"),
-            new MethodInfo.Key("lora_alpha", "8", "the update is scaled by lora_alpha / r"),
-            new MethodInfo.Key("lora_dropout", "0.0", "dropout of the branch's input"),
-            new MethodInfo.Key("use_rslora", "false", "scale by lora_alpha / sqrt(r)"),
-            new MethodInfo.Key("use_dora", "false", "learn row norms apart from directions"),
-            new MethodInfo.Key("init_lora_weights", "true", "true, false, gaussian, olora or orthogonal"),
-            new MethodInfo.Key("rank_pattern", "{}", "ranks by end of name or regular expression"),
-            new MethodInfo.Key("alpha_pattern", "{}", "lora_alpha by end of name or regular expression"),
-            new MethodInfo.Key("fan_in_fan_out", "false", "for PEFT: weights are stored [in, out]"),
-            new MethodInfo.Key("lora_bias", "false", "B has a bias"));
+    static final List<MethodInfo.Key> KEYS = Stream.concat(
+                    LowRankConfig.KEYS.stream(),
+                    Stream.of(
+                            new MethodInfo.Key("use_dora", "false", "learn row norms apart from directions"),
+                            new MethodInfo.Key(
+                                    "init_lora_weights", "true", "true, false, gaussian, olora or orthogonal"),
+                            new MethodInfo.Key("lora_bias", "false", "B has a bias")))
+            .toList();
 
     @Override
     public MethodInfo info() {
@@ -55,13 +52,8 @@ public final class LoraMethod implements Method {
     @Override
     public void validate(MethodConfig config, SiteShape site, String where) {
         LoraConfig lora = (LoraConfig) config;
-        int r = lora.rank(site.name());
-        long smaller = Math.min(site.in(), site.out());
-        if (r > smaller) {
-            throw new LoricaException.BadInput(
-                    where + ": rank " + r + " at " + site.describe() + " is above the smaller side; choose r <= "
-                            + smaller + ", or set it for this site in rank_pattern");
-        }
+        lora.lowRank().validate(site, where);
+        int r = lora.lowRank().rank(site.name());
         if (lora.init() == LoraConfig.Init.ORTHOGONAL && r % 2 != 0) {
             throw new LoricaException.BadInput(where + ": rank " + r + " at " + site.describe()
                     + " is odd, but init_lora_weights \"orthogonal\" needs an even one");
@@ -85,29 +77,11 @@ public final class LoraMethod implements Method {
 
     /** OLoRA is saved as plain LoRA of twice the rank, right on the unchanged base. */
     @Override
-    public MethodConfig saving(MethodConfig config) {
+    public MethodConfig saving(MethodConfig config, Shared shared) {
         LoraConfig lora = (LoraConfig) config;
-        if (lora.init() != LoraConfig.Init.OLORA) {
-            return lora;
-        }
-        double widening = lora.rslora() ? Math.sqrt(2) : 2;
-        return new LoraConfig(
-                2 * lora.r(),
-                widening * lora.alpha(),
-                lora.dropout(),
-                lora.rslora(),
-                lora.dora(),
-                LoraConfig.Init.DEFAULT,
-                times(lora.rankPattern(), 2),
-                times(lora.alphaPattern(), widening),
-                lora.fanInFanOut(),
-                lora.bias());
-    }
-
-    private static SequencedMap<String, Double> times(SequencedMap<String, Double> values, double factor) {
-        SequencedMap<String, Double> product = new LinkedHashMap<>();
-        values.forEach((key, value) -> product.put(key, factor * value));
-        return product;
+        return lora.init() == LoraConfig.Init.OLORA
+                ? new LoraConfig(lora.lowRank().widened(), lora.dora(), LoraConfig.Init.DEFAULT, lora.bias())
+                : lora;
     }
 
     @Override

@@ -58,8 +58,8 @@ abstract class LoraVariant implements Method {
     }
 
     @Override
-    public MethodConfig saving(MethodConfig config) {
-        return lora.saving(config);
+    public MethodConfig saving(MethodConfig config, Shared shared) {
+        return lora.saving(config, shared);
     }
 
     @Override

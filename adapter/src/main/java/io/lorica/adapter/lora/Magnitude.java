@@ -1,5 +1,7 @@
 package io.lorica.adapter.lora;
 
+import io.lorica.adapter.lowrank.LowRank;
+import io.lorica.adapter.lowrank.Pair;
 import io.lorica.model.Linear;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
@@ -22,17 +24,17 @@ final class Magnitude {
     static final String KEY = "lora_magnitude_vector";
 
     private final Linear site;
-    private final LoraLinear pair;
+    private final Pair pair;
     private final Tensor vector;
 
-    private Magnitude(Linear site, LoraLinear pair, Tensor vector) {
+    private Magnitude(Linear site, Pair pair, Tensor vector) {
         this.site = site;
         this.pair = pair;
         this.vector = vector;
     }
 
     /** Starts at the row norms of the adapted weight, so that {@code g = 1}. */
-    static Magnitude of(Linear site, LoraLinear pair) {
+    static Magnitude of(Linear site, Pair pair) {
         return new Magnitude(site, pair, Scope.release(norms(frozen(site), pair)));
     }
 
@@ -45,11 +47,11 @@ final class Magnitude {
     }
 
     /** Row norms of {@code matrix + s B A}, float32 {@code [out]}. */
-    private static Tensor norms(Tensor matrix, LoraLinear pair) {
+    private static Tensor norms(Tensor matrix, Pair pair) {
         try (Scope scope = Scope.open();
                 Grad _ = Grad.disabled()) {
             Tensor a = pair.wideA();
-            Tensor b = LoraLinear.times(pair.wideB(), pair.scaling());
+            Tensor b = LowRank.times(pair.wideB(), pair.scaling());
             Tensor wide = Tensors.to(matrix, DType.F32);
             Tensor own = wide.mul(wide).sum(1);
             Tensor cross = wide.mm(a.t()).mul(b).sum(1);
@@ -71,10 +73,10 @@ final class Magnitude {
         Tensor gain = vector.div(norms(frozen(site), pair));
         Tensor less;
         try (Scalar one = new Scalar(1.0)) {
-            less = Tensors.to(LoraLinear.times(gain.sub(one), weight), type);
+            less = Tensors.to(LowRank.times(gain.sub(one), weight), type);
         }
         Tensor plain = dropped || site.bias() != null ? site.baseWithoutBias(x) : base;
-        Tensor up = LoraLinear.times(pair.wideB(), pair.scaling() * weight);
+        Tensor up = LowRank.times(pair.wideB(), pair.scaling() * weight);
         Tensor low = Tensors.to(x, type)
                 .matmul(Tensors.to(pair.wideA(), type).t())
                 .matmul(Tensors.to(up, type).t());

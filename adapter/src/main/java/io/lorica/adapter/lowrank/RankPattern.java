@@ -1,4 +1,4 @@
-package io.lorica.adapter.lora;
+package io.lorica.adapter.lowrank;
 
 import io.lorica.tensor.LoricaException;
 import java.util.Map;
@@ -7,12 +7,15 @@ import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 
 /** Keys of {@code rank_pattern} and {@code alpha_pattern}: the first that matches the end of a name, after a dot. */
-final class LoraPattern {
-    private LoraPattern() {}
+final class RankPattern {
+    private RankPattern() {}
 
-    static Optional<String> find(Map<String, ?> patterns, String site) {
-        return patterns.keySet().stream()
-                .filter(key -> of(key, "rank_pattern", "adapter").matcher(site).matches())
+    static <T> Optional<T> find(Map<String, T> patterns, String site) {
+        return patterns.entrySet().stream()
+                .filter(entry -> of(entry.getKey(), "rank_pattern", "adapter")
+                        .matcher(site)
+                        .matches())
+                .map(Map.Entry::getValue)
                 .findFirst();
     }
 
