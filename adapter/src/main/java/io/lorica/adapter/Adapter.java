@@ -138,7 +138,7 @@ public final class Adapter implements AutoCloseable {
     /** What goes into the file, by key. Computed tensors belong to the caller's innermost scope. */
     SequencedMap<String, Tensor> saved() {
         SequencedMap<String, Tensor> saved = new LinkedHashMap<>();
-        shared.tensors().forEach((key, tensor) -> saved.put("base_model." + key, tensor));
+        shared.saved().forEach((key, tensor) -> saved.put("base_model." + key, tensor));
         sites.forEach((name, part) -> part.saved().forEach((suffix, tensor) -> saved.put(key(name, suffix), tensor)));
         modules.forEach(module -> saved.put(module.key(), module.master()));
         return saved;

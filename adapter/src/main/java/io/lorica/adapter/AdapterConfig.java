@@ -46,11 +46,19 @@ public record AdapterConfig(
         NONE,
         /** Every parameter of the base whose name contains {@code bias}. */
         ALL,
-        /** Those of the adapted sites. */
-        LORA_ONLY;
+        /** Those of the adapted sites: {@code lora_only} and the like, see {@link Method#ownBiases}. */
+        ADAPTED;
 
-        String json() {
-            return name().toLowerCase(java.util.Locale.ROOT);
+        static Bias parse(Options options, Method method) {
+            if (method.ownBiases().isEmpty()) {
+                return NONE;
+            }
+            String own = method.ownBiases().get();
+            return switch (options.choice("bias", "none", List.of("none", "all", own))) {
+                case "none" -> NONE;
+                case "all" -> ALL;
+                default -> ADAPTED;
+            };
         }
     }
 
@@ -117,8 +125,7 @@ public record AdapterConfig(
                     .filter(head -> !modules.contains(head))
                     .forEach(modules::add);
         }
-        Bias bias = Bias.valueOf(options.choice("bias", "none", List.of("none", "all", "lora_only"))
-                .toUpperCase(java.util.Locale.ROOT));
+        Bias bias = Bias.parse(options, method);
         String base = options.text("base_model_name_or_path", "");
         String revision = options.text("revision", "");
         MethodConfig settings = method.parse(options);
@@ -165,7 +172,14 @@ public record AdapterConfig(
         json.put("revision", revision);
         json.put("inference_mode", true);
         json.putNull("auto_mapping");
-        json.put("bias", bias.json());
+        method.ownBiases()
+                .ifPresent(own -> json.put(
+                        "bias",
+                        switch (bias) {
+                            case NONE -> "none";
+                            case ALL -> "all";
+                            case ADAPTED -> own;
+                        }));
         if (modulesToSave.isEmpty()) {
             json.putNull("modules_to_save");
         } else {

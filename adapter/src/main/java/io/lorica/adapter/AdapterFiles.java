@@ -71,6 +71,9 @@ final class AdapterFiles {
     private static Coverage fill(Adapter adapter, TensorSource source, String where, LoadOptions options) {
         SequencedMap<String, Tensor> wanted = adapter.state();
         List<String> frozen = new ArrayList<>();
+        adapter.shared().tensors().keySet().stream()
+                .filter(key -> !adapter.shared().saved().containsKey(key))
+                .forEach(key -> frozen.add("base_model." + key));
         adapter.sites()
                 .forEach((name, part) -> part.tensors().keySet().stream()
                         .filter(suffix -> !part.saved().containsKey(suffix))

@@ -5,6 +5,7 @@ import io.lorica.model.BaseModel;
 import io.lorica.model.Site;
 import io.lorica.tensor.Seed;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * An adaptation method: how its configuration reads, what it puts on a site, and what it changes about training.
@@ -72,6 +73,14 @@ public interface Method {
      * @param seed this site's own stream
      */
     SiteAdapter adapt(MethodConfig config, Site site, Shared shared, Seed seed);
+
+    /**
+     * What PEFT's key {@code bias} calls training the biases of the adapted sites; empty where PEFT's configuration of
+     * this method has no such key and trains no biases.
+     */
+    default Optional<String> ownBiases() {
+        return Optional.of("lora_only");
+    }
 
     /** What the method changes about the training loop; the default changes nothing. */
     default TrainingRule trainingRule(MethodConfig config, Adapter adapter, Seed seed) {

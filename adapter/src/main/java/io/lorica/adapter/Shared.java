@@ -10,10 +10,15 @@ public interface Shared extends AutoCloseable {
     Shared NOTHING = LinkedHashMap::new;
 
     /**
-     * Tensors that are saved once for the whole adapter, by what follows {@code base_model.} in their key (as PEFT does
+     * Tensors that there are once for the whole adapter, by what follows {@code base_model.} in their key (as PEFT does
      * for VeRA's {@code base_model.vera_A}). float32, owned by this object.
      */
     SequencedMap<String, Tensor> tensors();
+
+    /** Those of {@link #tensors} that are in the adapter's file; a seed brings the others back. */
+    default SequencedMap<String, Tensor> saved() {
+        return tensors();
+    }
 
     /** Whether the optimizer moves that tensor. */
     default boolean trainable(String key) {

@@ -1,0 +1,64 @@
+"""Writes adapters of PEFT's methods beyond LoRA (VeRA, RandLoRA, MiSS, LoHa, LoKr), in the form of make_adapter_fixtures.py.
+
+Usage: python make_form_fixtures.py --models model/src/test/resources/fixtures --out adapter/src/test/resources/peft
+Written with torch 2.10.0, transformers 5.23 and peft 0.21.2; the versions used are stored in each expected.safetensors.
+"""
+
+import argparse
+import pathlib
+
+import peft
+import torch
+import transformers
+from peft import VeraConfig, get_peft_model
+from safetensors.torch import save_file
+from transformers import AutoModelForCausalLM
+
+from make_adapter_fixtures import CAUSAL, logits
+
+TARGETS = ["q_proj", "down_proj"]
+
+ADAPTERS = {
+    "vera": ("llama-biases", VeraConfig(r=6, target_modules=TARGETS, **CAUSAL)),
+    "vera-seed": ("llama2", VeraConfig(
+        r=6, d_initial=0.3, projection_prng_key=42, save_projection=False, target_modules=["k_proj", "up_proj"], **CAUSAL)),
+    "vera-bias": ("llama-biases", VeraConfig(r=3, bias="vera_only", target_modules=["q_proj"], **CAUSAL)),
+    "vera-gpt2": ("gpt2", VeraConfig(r=4, fan_in_fan_out=True, target_modules=["c_attn", "c_fc"], **CAUSAL)),
+}
+
+SPREAD = {"vera": 0.5}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=pathlib.Path, required=True)
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--only", default="", help="start of the names to write; all by default")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    versions = {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__}
+    for name, (base, config) in ADAPTERS.items():
+        if not name.startswith(arguments.only):
+            continue
+        torch.manual_seed(sum(map(ord, name)))
+        model = AutoModelForCausalLM.from_pretrained(
+            arguments.models / base, attn_implementation="eager", dtype=torch.float32).eval()
+        ids = torch.randint(3, model.config.vocab_size, (11,))
+        answers = {"ids": ids, "base": logits(model, ids).contiguous().clone()}
+        adapted = get_peft_model(model, config).eval()
+        for parameter in adapted.parameters():
+            if parameter.requires_grad:
+                parameter.data.add_(torch.randn_like(parameter) * SPREAD[name.split("-")[0]])
+        answers["adapted"] = logits(adapted, ids).contiguous()
+        assert (answers["adapted"] - answers["base"]).abs().max() > 0.05, name
+        directory = arguments.out / name
+        adapted.peft_config["default"].base_model_name_or_path = base
+        adapted.save_pretrained(directory)
+        (directory / "README.md").unlink(missing_ok=True)
+        (directory / "base.txt").write_text(base + "\n")
+        save_file(answers, directory / "expected.safetensors", metadata=versions)
+        print(name, float((answers["adapted"] - answers["base"]).abs().max()))
+
+
+if __name__ == "__main__":
+    main()
