@@ -1,5 +1,7 @@
 package io.lorica.tensor;
 
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 import org.bytedeco.javacpp.PointerScope;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
@@ -18,10 +20,19 @@ import org.jspecify.annotations.Nullable;
  * every scope lives until {@link Tensor#close()} is called on it.
  */
 public final class Scope implements AutoCloseable {
+    private static final ThreadLocal<@Nullable Scope> OUTERMOST = new ThreadLocal<>();
+
     private final @Nullable PointerScope outer = PointerScope.getInnerScope();
     private final PointerScope pointers = new PointerScope();
+    private final @Nullable Set<AutoCloseable> guests;
 
-    private Scope() {}
+    private Scope() {
+        boolean outermost = OUTERMOST.get() == null;
+        guests = outermost ? ConcurrentHashMap.newKeySet() : null;
+        if (outermost) {
+            OUTERMOST.set(this);
+        }
+    }
 
     public static Scope open() {
         return new Scope();
@@ -55,8 +66,33 @@ public final class Scope implements AutoCloseable {
         return handle;
     }
 
+    /**
+     * Objects that live until this thread's outermost scope closes, at the latest: what a recorded operation needs for
+     * a backward pass that may never come. Whoever is done with one takes it out.
+     */
+    static Set<AutoCloseable> guests() {
+        Scope outermost = OUTERMOST.get();
+        if (outermost == null || outermost.guests == null) {
+            throw new LoricaException.Internal("no scope is open; open one around forward and backward pass");
+        }
+        return outermost.guests;
+    }
+
     @Override
     public void close() {
+        if (guests != null) {
+            OUTERMOST.remove();
+            guests.forEach(Scope::closeGuest);
+            guests.clear();
+        }
         pointers.close();
+    }
+
+    private static void closeGuest(AutoCloseable guest) {
+        try {
+            guest.close();
+        } catch (Exception e) {
+            throw new LoricaException.Internal("cannot free what a recorded operation kept: " + e.getMessage(), e);
+        }
     }
 }
