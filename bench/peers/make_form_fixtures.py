@@ -10,7 +10,7 @@ import pathlib
 import peft
 import torch
 import transformers
-from peft import VeraConfig, get_peft_model
+from peft import MissConfig, VeraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
@@ -24,9 +24,13 @@ ADAPTERS = {
         r=6, d_initial=0.3, projection_prng_key=42, save_projection=False, target_modules=["k_proj", "up_proj"], **CAUSAL)),
     "vera-bias": ("llama-biases", VeraConfig(r=3, bias="vera_only", target_modules=["q_proj"], **CAUSAL)),
     "vera-gpt2": ("gpt2", VeraConfig(r=4, fan_in_fan_out=True, target_modules=["c_attn", "c_fc"], **CAUSAL)),
+    "miss": ("llama-biases", MissConfig(r=4, target_modules=TARGETS, **CAUSAL)),
+    "miss-remainder": ("llama-biases", MissConfig(r=10, bias="MiSS_only", target_modules=TARGETS, **CAUSAL)),
+    "miss-mini": ("llama2", MissConfig(r=8, mini_r=4, init_weights="mini", target_modules=["k_proj", "up_proj"], **CAUSAL)),
+    "miss-bat": ("llama-biases", MissConfig(r=8, init_weights="bat", target_modules=TARGETS, **CAUSAL)),
 }
 
-SPREAD = {"vera": 0.5}
+SPREAD = {"vera": 0.5, "miss": 0.1}
 
 
 def main():
