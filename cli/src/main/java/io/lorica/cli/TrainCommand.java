@@ -65,6 +65,12 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--resume", description = "Go on from the newest checkpoint in --out.")
     boolean resume;
 
+    @Option(
+            names = "--verify",
+            description = "Train nothing; show on this data that a step is the same however it is split: packed, as"
+                    + " micro-batches, and as single examples. Exit code 1 where it is not.")
+    boolean verify;
+
     @Option(names = "--json", description = "The result as one JSON object.")
     boolean json;
 
@@ -76,17 +82,29 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        ObjectNode settings = Settings.read(config, set);
+        FineTune.Spec spec = spec(Settings.read(config, set));
+        try (TrainProgress progress = new TrainProgress(console, "train");
+                FetchProgress fetch = new FetchProgress(console);
+                FineTune job = FineTune.prepare(spec, ModelStore.standard(fetch), progress);
+                Interrupt _ = new Interrupt(job::stop, console)) {
+            describe(job);
+            return spec.out() == null
+                    ? VerifyReport.show(job.verify(), console, json)
+                    : finish(job.run(), spec.out(), progress);
+        }
+    }
+
+    private FineTune.Spec spec(ObjectNode settings) {
         String reference = given("--model", model, Settings.take(settings, "model"));
-        Path rows = Path.of(given("--data", text(data), Settings.take(settings, "data")));
-        Path directory = Path.of(given("--out", text(out), Settings.take(settings, "out")));
+        String rows = given("--data", text(data), Settings.take(settings, "data"));
+        String directory = or(text(out), Settings.take(settings, "out"));
         String heldOut = or(text(evalData), Settings.take(settings, "eval_data"));
         String name = or(method, Settings.take(settings, "method"));
         String chosen = name == null ? "lora" : name;
         RunSettings run = RunSettings.parse(chosen, settings, config == null ? "--set" : config.toString());
-        FineTune.Spec spec = new FineTune.Spec(
+        return new FineTune.Spec(
                 reference,
-                rows,
+                Path.of(rows),
                 heldOut == null ? null : Path.of(heldOut),
                 run.heldOut(),
                 chosen,
@@ -94,15 +112,8 @@ final class TrainCommand implements Callable<Integer> {
                 run.training(),
                 run.template(),
                 run.columns(),
-                directory,
-                resume);
-        try (TrainProgress progress = new TrainProgress(console, "train");
-                FetchProgress fetch = new FetchProgress(console);
-                FineTune job = FineTune.prepare(spec, ModelStore.standard(fetch), progress);
-                Interrupt _ = new Interrupt(job::stop, console)) {
-            describe(job);
-            return finish(job.run(), directory, progress);
-        }
+                verify ? null : Path.of(given("--out", directory, null)),
+                resume && !verify);
     }
 
     private void describe(FineTune job) {

@@ -146,6 +146,17 @@ class CommandsTest {
     }
 
     @Test
+    void train_verify_showsThatTheSplitChangesNothingAndTrainsNothing() {
+        Cli verified = train(rows, run, "--verify", "--json");
+        assertThat(verified.code()).as(verified.err()).isZero();
+        JsonNode check = json(verified);
+        assertThat(check.get("ok").asBoolean()).isTrue();
+        assertThat(check.get("ways").findValuesAsText("way"))
+                .containsExactly(
+                        "batch 8, packed", "batch 4 x 2", "batch 2 x 4", "batch 1 x 8", "mean over single examples");
+    }
+
+    @Test
     void logits_json_holdsTokensAndLogitsOnly() {
         JsonNode answer = json(Cli.run("logits", "--model", MODEL, "--text", "The king", "--threads", "1", "--json"));
         assertThat(answer.properties().stream().map(java.util.Map.Entry::getKey))

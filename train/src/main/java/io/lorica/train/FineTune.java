@@ -33,6 +33,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SequencedMap;
@@ -70,7 +71,7 @@ public final class FineTune implements AutoCloseable {
      * @param method as {@code lorica methods} lists it
      * @param settings the method's own keys
      * @param columns names of data columns; empty to go by the usual names
-     * @param out the run directory
+     * @param out the run directory; null for a job that is checked or planned but never run
      */
     public record Spec(
             String model,
@@ -82,7 +83,7 @@ public final class FineTune implements AutoCloseable {
             TrainConfig training,
             Template template,
             Map<String, String> columns,
-            Path out,
+            @Nullable Path out,
             boolean resume) {}
 
     private FineTune(
@@ -159,7 +160,7 @@ public final class FineTune implements AutoCloseable {
     }
 
     private static void requireFreeDirectory(Spec spec) {
-        if (!spec.resume() && Files.exists(spec.out().resolve("run.json"))) {
+        if (spec.out() != null && !spec.resume() && Files.exists(spec.out().resolve("run.json"))) {
             throw new LoricaException.BadInput(
                     spec.out() + " already holds a run; choose another --out, or go on with" + " --resume");
         }
@@ -200,11 +201,16 @@ public final class FineTune implements AutoCloseable {
         return split;
     }
 
-    /** Whether the first batch of the data gives one loss and gradient however it is split; trains nothing. */
+    /**
+     * Whether the first step of the data gives one loss and gradient however it is split; trains nothing. Where one pass
+     * holds fewer than 8 examples, 8 of the step's are enough to show it.
+     */
     public TrainingCheck verify() {
+        int batch = spec.training().batchSize();
+        long step = (long) batch * spec.training().accumulation();
         List<Example> first = split.train().stream()
                 .filter(example -> example.targets() > 0)
-                .limit(spec.training().batchSize())
+                .limit(Math.min(step, Math.max(batch, 8)))
                 .toList();
         return TrainingCheck.run(trainee, first);
     }
@@ -216,17 +222,18 @@ public final class FineTune implements AutoCloseable {
 
     /** Trains and writes the run directory. */
     public Trainer.Outcome run() {
-        Path metrics = spec.out().resolve("metrics.jsonl");
-        Trainer.Run run = new Trainer.Run(spec.out(), identity(), spec.resume());
-        long from = spec.resume() ? Trainer.resumedStep(spec.out()).orElse(0) : 0;
+        Path out = Objects.requireNonNull(spec.out(), "a job without a run directory cannot run");
+        Path metrics = out.resolve("metrics.jsonl");
+        Trainer.Run run = new Trainer.Run(out, identity(), spec.resume());
+        long from = spec.resume() ? Trainer.resumedStep(out).orElse(0) : 0;
         try (MetricsLog log = spec.resume() ? MetricsLog.resume(metrics, from) : MetricsLog.create(metrics)) {
             reporter.log = log;
             Trainer.Outcome outcome = trainer.train(split.train(), split.heldOut(), run);
             if (!outcome.interrupted()) {
-                write(outcome);
+                write(outcome, out);
             }
             new LossPlot("loss of " + spec.method() + " on " + spec.model(), false)
-                    .write(spec.out().resolve("loss.png"), MetricsLog.read(metrics));
+                    .write(out.resolve("loss.png"), MetricsLog.read(metrics));
             return outcome;
         }
     }
@@ -241,11 +248,11 @@ public final class FineTune implements AutoCloseable {
         return identity;
     }
 
-    private void write(Trainer.Outcome outcome) {
-        adapter.save(spec.out());
+    private void write(Trainer.Outcome outcome, Path out) {
+        adapter.save(out);
         Provenance provenance = provenance();
-        provenance.write(spec.out());
-        SelfTest.record(stack, NAME, prompts()).write(spec.out());
+        provenance.write(out);
+        SelfTest.record(stack, NAME, prompts()).write(out);
         SequencedMap<String, String> results = results(outcome);
         SequencedMap<String, String> settings = settings();
         ObjectNode run = JSON.createObjectNode()
@@ -258,20 +265,20 @@ public final class FineTune implements AutoCloseable {
         run.set("provenance", JSON.valueToTree(provenance));
         run.set("settings", JSON.valueToTree(settings));
         run.set("results", JSON.valueToTree(results));
-        AtomicFile.writeString(spec.out().resolve("run.json"), run.toPrettyString() + "\n");
+        AtomicFile.writeString(out.resolve("run.json"), run.toPrettyString() + "\n");
         new ModelCard(
-                        title(),
+                        title(out),
                         spec.model(),
                         provenance.baseFingerprint().sha256(),
                         String.valueOf(spec.data().getFileName()),
                         data.hash(),
                         settings,
                         results)
-                .write(spec.out().resolve("README.md"));
+                .write(out.resolve("README.md"));
     }
 
-    private String title() {
-        return String.valueOf(spec.out().toAbsolutePath().normalize().getFileName());
+    private static String title(Path out) {
+        return String.valueOf(out.toAbsolutePath().normalize().getFileName());
     }
 
     private Provenance provenance() {

@@ -7,35 +7,33 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.train.data.Example;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.ToDoubleFunction;
 import org.bytedeco.pytorch.Tensor;
 
 /**
  * Shows on the user's own data that how a step is split does not change what it learns: loss and gradient norm of one
- * optimizer step, computed as one packed batch, as micro-batches of one example, and as a mean over examples that are
- * each normalised by their own targets.
+ * optimizer step, computed as one packed batch, as micro-batches of half the size, a quarter, down to one example, and
+ * as {@code sum_e targets_e loss_e / targets} over examples scored on their own, without gradients.
  *
  * <p>Nothing is dropped out and nothing moves; no gradient stays behind.
  *
  * @param targets of the step
- * @param packedLoss all examples in one forward pass
- * @param splitLoss one example a forward pass, gradients added up
- * @param aloneLoss {@code sum_e targets_e loss_e / targets} over examples scored on their own, without gradients
- * @param packedNorm global gradient norm of the packed step
- * @param splitNorm global gradient norm of the split step
+ * @param ways to compute the step; the first, all examples packed into one pass, is what the others are compared with
  * @param tolerance largest relative difference that rounding explains: 1e-4 in float32, 2e-2 in 16-bit types
  */
-public record TrainingCheck(
-        long targets,
-        double packedLoss,
-        double splitLoss,
-        double aloneLoss,
-        double packedNorm,
-        double splitNorm,
-        double tolerance) {
+public record TrainingCheck(long targets, List<Way> ways, double tolerance) {
 
     /**
-     * Computes one step three ways.
+     * One way to compute the step.
+     *
+     * @param norm global gradient norm, NaN where the way has no gradients
+     */
+    public record Way(String name, double loss, double norm) {}
+
+    /**
+     * Computes one step in every way.
      *
      * @param examples of the step; those without targets count for nothing
      * @throws LoricaException.BadInput where no example has a target
@@ -47,51 +45,51 @@ public record TrainingCheck(
                     + " examples to verify has a target; check the completion column and max_length");
         }
         clear(trainee);
-        Step packed = step(trainee, List.of(examples), targets);
-        Step split = step(trainee, examples.stream().map(List::of).toList(), targets);
+        List<Way> ways = new ArrayList<>();
+        for (int size = examples.size(); size > 0; size /= 2) {
+            ways.add(step(trainee, examples, size, targets));
+        }
+        ways.add(alone(trainee, examples, targets));
+        return new TrainingCheck(targets, ways, tolerance(trainee.model().dtype()));
+    }
+
+    /** Whether all ways agree within {@link #tolerance()}. */
+    public boolean ok() {
+        return lossDifference() <= tolerance && normDifference() <= tolerance;
+    }
+
+    /** Largest difference of the losses from the first, relative to it. */
+    public double lossDifference() {
+        return difference(ways, Way::loss);
+    }
+
+    /** Largest difference of the gradient norms from the first, relative to it. */
+    public double normDifference() {
+        return difference(ways.stream().filter(way -> !Double.isNaN(way.norm)).toList(), Way::norm);
+    }
+
+    private static Way step(Trainee trainee, List<Example> examples, int size, long targets) {
+        GradientPass pass = new GradientPass(trainee.model(), trainee.headLearns(), false);
+        try {
+            double loss = 0;
+            for (int from = 0; from < examples.size(); from += size) {
+                List<Example> micro = examples.subList(from, Math.min(examples.size(), from + size));
+                loss += pass.run(MicroBatch.of(micro), targets, Pass.inference());
+            }
+            int passes = Math.ceilDiv(examples.size(), size);
+            return new Way("batch " + size + (passes == 1 ? ", packed" : " x " + passes), loss, norm(trainee));
+        } finally {
+            clear(trainee);
+        }
+    }
+
+    private static Way alone(Trainee trainee, List<Example> examples, long targets) {
         Evaluation evaluation = new Evaluation(trainee.model(), 1);
         double sum = 0;
         for (Example example : examples) {
             sum += evaluation.loss(List.of(example)) * example.targets();
         }
-        return new TrainingCheck(
-                targets,
-                packed.loss,
-                split.loss,
-                sum / targets,
-                packed.norm,
-                split.norm,
-                tolerance(trainee.model().dtype()));
-    }
-
-    /** Whether all three agree within {@link #tolerance()}. */
-    public boolean ok() {
-        return lossDifference() <= tolerance && normDifference() <= tolerance;
-    }
-
-    /** Largest difference of the losses from the packed one, relative to it. */
-    public double lossDifference() {
-        return Math.max(relative(packedLoss, splitLoss), relative(packedLoss, aloneLoss));
-    }
-
-    /** Difference of the gradient norms, relative to the packed one. */
-    public double normDifference() {
-        return relative(packedNorm, splitNorm);
-    }
-
-    private record Step(double loss, double norm) {}
-
-    private static Step step(Trainee trainee, List<List<Example>> microBatches, long targets) {
-        GradientPass pass = new GradientPass(trainee.model(), trainee.headLearns(), false);
-        try {
-            double loss = 0;
-            for (List<Example> examples : microBatches) {
-                loss += pass.run(MicroBatch.of(examples), targets, Pass.inference());
-            }
-            return new Step(loss, norm(trainee));
-        } finally {
-            clear(trainee);
-        }
+        return new Way("mean over single examples", sum / targets, Double.NaN);
     }
 
     private static double norm(Trainee trainee) {
@@ -115,9 +113,13 @@ public record TrainingCheck(
         }
     }
 
-    /** 0 for equal numbers, both zero included; NaN is never within a tolerance. */
-    private static double relative(double reference, double other) {
-        return reference == other ? 0 : Math.abs(reference - other) / Math.abs(reference);
+    /** 0 for equal numbers, all zero included; a NaN among the losses makes it NaN, which is within no tolerance. */
+    private static double difference(List<Way> ways, ToDoubleFunction<Way> number) {
+        double reference = ways.isEmpty() ? Double.NaN : number.applyAsDouble(ways.getFirst());
+        return ways.stream()
+                .mapToDouble(number)
+                .map(value -> value == reference ? 0 : Math.abs(reference - value) / Math.abs(reference))
+                .reduce(0, Math::max);
     }
 
     private static double tolerance(DType type) {

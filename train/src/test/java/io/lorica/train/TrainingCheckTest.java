@@ -18,8 +18,12 @@ class TrainingCheckTest {
             TrainingCheck check = TrainingCheck.run(tiny.trainee(), examples);
 
             assertThat(check.ok()).isTrue();
-            assertThat(check.packedNorm()).isPositive();
-            assertThat(check.packedLoss()).isCloseTo(new Evaluation(tiny.model(), 2).loss(examples), within(1e-5));
+            assertThat(check.ways())
+                    .extracting(TrainingCheck.Way::name)
+                    .containsExactly("batch 6, packed", "batch 3 x 2", "batch 1 x 6", "mean over single examples");
+            TrainingCheck.Way packed = check.ways().getFirst();
+            assertThat(packed.norm()).isPositive();
+            assertThat(packed.loss()).isCloseTo(new Evaluation(tiny.model(), 2).loss(examples), within(1e-5));
         }
     }
 
@@ -34,9 +38,20 @@ class TrainingCheckTest {
 
     @Test
     void ok_lossOrNormBeyondTolerance_isFalse() {
-        assertThat(new TrainingCheck(9, 2, 2, 2.1, 1, 1, 1e-2).ok()).isFalse();
-        assertThat(new TrainingCheck(9, 2, 2, 2, 1, 1.1, 1e-2).ok()).isFalse();
-        assertThat(new TrainingCheck(9, Double.NaN, 2, 2, 1, 1, 1e-2).ok()).isFalse();
+        assertThat(check(2, 2.1, 1, 1).ok()).isFalse();
+        assertThat(check(2, 2, 1, 1.1).ok()).isFalse();
+        assertThat(check(Double.NaN, 2, 1, 1).ok()).isFalse();
+        assertThat(check(2, Double.NaN, 1, 1).ok()).isFalse();
+        assertThat(check(2, 2, 1, 1).ok()).isTrue();
+    }
+
+    private static TrainingCheck check(double packedLoss, double splitLoss, double packedNorm, double splitNorm) {
+        return new TrainingCheck(
+                9,
+                List.of(
+                        new TrainingCheck.Way("packed", packedLoss, packedNorm),
+                        new TrainingCheck.Way("split", splitLoss, splitNorm)),
+                1e-2);
     }
 
     @Test
