@@ -2,6 +2,7 @@ package io.lorica.model;
 
 import io.lorica.tensor.GgufFile;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Quantized;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.TensorSource;
 import java.nio.file.Path;
@@ -15,6 +16,7 @@ import java.util.SequencedMap;
 import java.util.SequencedSet;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.LongStream;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -110,12 +112,38 @@ final class GgufTensors implements TensorSource {
 
     @Override
     public Tensor read(String name) {
-        if (!permuted || !(name.contains(".q_proj.") || name.contains(".k_proj."))) {
+        if (!reordered(name)) {
             return file.read(stored(name));
         }
         try (Scope scope = Scope.open()) {
             return scope.keep(halves(file.read(stored(name)), name.contains(".q_proj.") ? heads : keyHeads));
         }
+    }
+
+    @Override
+    public Optional<Quantized> quantized(String name) {
+        if (!reordered(name)) {
+            return file.quantized(stored(name));
+        }
+        long rows = info(name).shape()[0];
+        long count = name.contains(".q_proj.") ? heads : keyHeads;
+        if (count == 0 || rows % (2 * count) != 0) {
+            return Optional.empty(); // Weights reports the shape
+        }
+        long half = rows / count / 2;
+        long[] order = LongStream.range(0, rows)
+                .map(row -> row / (2 * half) * 2 * half + row % half * 2 + row / half % 2)
+                .toArray();
+        return file.quantized(stored(name), order);
+    }
+
+    private boolean reordered(String name) {
+        return permuted && (name.contains(".q_proj.") || name.contains(".k_proj."));
+    }
+
+    @Override
+    public void unload() {
+        file.unload();
     }
 
     /** {@code [heads, d/2, 2, ...]} back to {@code [heads, 2, d/2, ...]}. */

@@ -1,10 +1,12 @@
 package io.lorica.model;
 
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Quantized;
 import io.lorica.tensor.TensorSource;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
 import java.util.function.UnaryOperator;
@@ -46,6 +48,16 @@ public final class RenamedTensors implements TensorSource {
     @Override
     public Tensor read(String name) {
         return source.read(original(name));
+    }
+
+    @Override
+    public Optional<Quantized> quantized(String name) {
+        return source.quantized(original(name));
+    }
+
+    @Override
+    public void unload() {
+        source.unload();
     }
 
     private String original(String name) {

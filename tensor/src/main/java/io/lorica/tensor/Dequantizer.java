@@ -38,26 +38,50 @@ final class Dequantizer {
         };
     }
 
-    /** @return a new float32 tensor of {@code shape}, in the caller's innermost scope */
-    static Tensor dequantize(MemorySegment blocks, GgmlType type, BlockDecoder decoder, long[] shape) {
-        Tensor tensor = Tensors.empty(DType.F32, shape);
-        MemorySegment floats = NativeBytes.of(tensor);
-        int chunkBlocks = CHUNK_ELEMENTS / type.blockElements();
-        long blockCount = blocks.byteSize() / type.blockBytes();
+    /**
+     * Decodes all blocks of {@code blocks} into {@code out}, rounding float32 values once to its type.
+     *
+     * @param out contiguous, as many elements as the blocks hold
+     */
+    static void decode(MemorySegment blocks, int blockBytes, int blockElements, BlockDecoder decoder, Tensor out) {
+        DType type = DType.of(out);
+        if (type != DType.F32 && type != DType.BF16) {
+            try (Scope _ = Scope.open();
+                    Grad _ = Grad.disabled()) {
+                Tensor wide = Tensors.empty(DType.F32, Tensors.shape(out));
+                decode(blocks, blockBytes, blockElements, decoder, wide);
+                out.copy_(wide);
+            }
+            return;
+        }
+        MemorySegment target = NativeBytes.of(out);
+        int chunkBlocks = CHUNK_ELEMENTS / blockElements;
+        long blockCount = blocks.byteSize() / blockBytes;
         int chunks = Math.toIntExact((blockCount + chunkBlocks - 1) / chunkBlocks);
         IntStream.range(0, chunks).parallel().forEach(chunk -> {
             long first = (long) chunk * chunkBlocks;
             int count = (int) Math.min(chunkBlocks, blockCount - first);
-            byte[] in = new byte[count * type.blockBytes()];
-            float[] out = new float[count * type.blockElements()];
-            MemorySegment.copy(blocks, ValueLayout.JAVA_BYTE, first * type.blockBytes(), in, 0, in.length);
+            byte[] in = new byte[count * blockBytes];
+            float[] values = new float[count * blockElements];
+            MemorySegment.copy(blocks, ValueLayout.JAVA_BYTE, first * blockBytes, in, 0, in.length);
             for (int i = 0; i < count; i++) {
-                decoder.decode(in, i * type.blockBytes(), out, i * type.blockElements());
+                decoder.decode(in, i * blockBytes, values, i * blockElements);
             }
-            long offset = first * type.blockElements() * Float.BYTES;
-            MemorySegment.copy(out, 0, floats, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, out.length);
+            store(values, target, type, first * blockElements * type.bytes());
         });
-        return tensor;
+    }
+
+    private static void store(float[] values, MemorySegment target, DType type, long offset) {
+        if (type == DType.F32) {
+            MemorySegment.copy(values, 0, target, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, values.length);
+            return;
+        }
+        short[] rounded = new short[values.length];
+        for (int i = 0; i < values.length; i++) {
+            int bits = Float.floatToRawIntBits(values[i]);
+            rounded[i] = (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16); // to nearest, ties to even
+        }
+        MemorySegment.copy(rounded, 0, target, ValueLayout.JAVA_SHORT_UNALIGNED, offset, rounded.length);
     }
 
     /** {@code d, q[32] signed}: {@code d q}. */

@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
 import org.bytedeco.pytorch.Tensor;
@@ -110,8 +111,48 @@ public final class GgufFile implements TensorSource {
                     + entry.type() + ", which Lorica cannot dequantize (supported: " + GgmlType.supported()
                     + "); convert the file to one of these");
         }
-        return Dequantizer.dequantize(
-                mapped.bytes().asSlice(entry.begin(), entry.bytes()), entry.type(), decoder, entry.shape());
+        Tensor tensor = Tensors.empty(DType.F32, entry.shape());
+        Dequantizer.decode(
+                mapped.bytes().asSlice(entry.begin(), entry.bytes()),
+                entry.type().blockBytes(),
+                entry.type().blockElements(),
+                decoder,
+                tensor);
+        return tensor;
+    }
+
+    @Override
+    public Optional<Quantized> quantized(String name) {
+        return quantized(name, new long[0]);
+    }
+
+    /**
+     * The tensor as the file's own blocks, with its rows in another order.
+     *
+     * @param order which row of the file each row is; empty for the file's order, which stays mapped and is not copied
+     */
+    public Optional<Quantized> quantized(String name, long[] order) {
+        GgufHeader.Entry entry = entry(name);
+        Dequantizer.BlockDecoder decoder = Dequantizer.decoder(entry.type());
+        if (decoder == null || entry.shape().length != 2) {
+            return Optional.empty();
+        }
+        try (Scope _ = Scope.open()) {
+            long rows = entry.shape()[0];
+            Tensor bytes = mapped.view(entry.begin(), DType.U8, new long[] {rows, entry.bytes() / Math.max(rows, 1)});
+            Tensor ordered = order.length == 0 ? bytes : bytes.index_select(0, Tensors.of(order));
+            return Optional.of(new BlockMatrix(
+                    entry.type().name(),
+                    Scope.release(ordered),
+                    entry.type().blockBytes(),
+                    entry.type().blockElements(),
+                    decoder));
+        }
+    }
+
+    @Override
+    public void unload() {
+        mapped.unload();
     }
 
     private GgufHeader.Entry entry(String name) {

@@ -83,6 +83,14 @@ final class MappedFile implements AutoCloseable {
         }
     }
 
+    /** Takes the pages out of this process; the next access reads them from the file again. */
+    void unload() {
+        requireOpen();
+        if (size() > 0) {
+            bytes.unload();
+        }
+    }
+
     private void requireOpen() {
         if (!arena.scope().isAlive()) {
             throw new LoricaException.Internal(path + " was read after it was closed");

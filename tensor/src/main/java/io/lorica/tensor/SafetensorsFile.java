@@ -83,6 +83,11 @@ public final class SafetensorsFile implements TensorSource {
     }
 
     @Override
+    public void unload() {
+        mapped.unload();
+    }
+
+    @Override
     public void close() {
         mapped.close();
     }

@@ -162,6 +162,11 @@ public final class ShardedSafetensors implements TensorSource {
     }
 
     @Override
+    public void unload() {
+        shards.values().forEach(TensorSource::unload);
+    }
+
+    @Override
     public void close() {
         shards.values().forEach(TensorSource::close);
         shards.clear();

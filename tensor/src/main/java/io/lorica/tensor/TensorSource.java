@@ -1,6 +1,7 @@
 package io.lorica.tensor;
 
 import java.util.Map;
+import java.util.Optional;
 import java.util.SequencedSet;
 import org.bytedeco.pytorch.Tensor;
 
@@ -23,6 +24,19 @@ public interface TensorSource extends AutoCloseable {
      * @return owned by the caller's innermost scope
      */
     Tensor read(String name);
+
+    /**
+     * A matrix in the form in which it is stored, where that is quantized and Lorica can compute with it; valid until
+     * this source is closed.
+     *
+     * @return owned by the caller; empty for tensors that {@link #read} gives as they are stored
+     */
+    default Optional<Quantized> quantized(String name) {
+        return Optional.empty();
+    }
+
+    /** Lets the system take back the memory of what was read so far; it is read from the file again when needed. */
+    default void unload() {}
 
     @Override
     void close();

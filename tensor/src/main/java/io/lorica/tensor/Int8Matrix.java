@@ -1,0 +1,106 @@
+package io.lorica.tensor;
+
+import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.ScalarOptional;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * Symmetric 8 bits with one scale for a row: {@code Q_ij = s_i q_ij}, {@code s_i = max_j |w_ij| / 127}.
+ *
+ * <p>The group is the whole row, since that is what libtorch's packed product takes. Scales are rounded to bfloat16
+ * before the integers are chosen, so that the matrix is the same whatever type the inputs have.
+ */
+final class Int8Matrix implements Quantized {
+    private static final Aten MULTIPLY = Aten.op("aten::_weight_int8pack_mm", "");
+
+    private final Tensor codes;
+    private final Tensor scales;
+    private final DType type;
+
+    /**
+     * @param codes int8 {@code [rows, columns]}
+     * @param scales {@code [rows]} of {@code type}
+     */
+    private Int8Matrix(Tensor codes, Tensor scales, DType type) {
+        this.codes = codes;
+        this.scales = scales;
+        this.type = type;
+    }
+
+    static Int8Matrix quantize(Tensor weight, DType type) {
+        // libtorch's kernel reads past the end of other widths
+        if (!Quantized.fitsInt8(weight.size(0), weight.size(1))) {
+            throw new LoricaException.Internal("int8 needs a multiple of 32 columns, not " + weight.size(1));
+        }
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Tensor wide = Tensors.to(weight, DType.F32);
+            Tensor exact = wide.abs().amax(new long[] {1}, true).div(new Scalar(127.0));
+            Tensor scale = Tensors.to(Tensors.to(exact, DType.BF16), DType.F32);
+            Tensor divisor = scale.masked_fill(scale.eq(new Scalar(0.0)), new Scalar(1.0));
+            Tensor codes = wide.div(divisor)
+                    .round_()
+                    .clamp_(new ScalarOptional(new Scalar(-127.0)), new ScalarOptional(new Scalar(127.0)));
+            return new Int8Matrix(
+                    Scope.release(Tensors.to(codes, DType.I8).contiguous()),
+                    Scope.release(Tensors.to(scale.squeeze(1), type).contiguous()),
+                    type);
+        }
+    }
+
+    @Override
+    public long rows() {
+        return codes.size(0);
+    }
+
+    @Override
+    public long columns() {
+        return codes.size(1);
+    }
+
+    @Override
+    public String format() {
+        return "int8";
+    }
+
+    @Override
+    public long bytes() {
+        return Tensors.bytes(codes) + Tensors.bytes(scales);
+    }
+
+    @Override
+    public void writeTo(Tensor out) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            out.copy_(codes);
+            out.mul_(scales.unsqueeze(1));
+        }
+    }
+
+    @Override
+    public Tensor lookUp(Tensor ids, DType wanted) {
+        try (Scope scope = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Tensor rows = Tensors.to(codes.index_select(0, ids), wanted);
+            return scope.keep(rows.mul_(scales.index_select(0, ids).unsqueeze(1)));
+        }
+    }
+
+    @Override
+    public boolean multiplies(long count, DType input) {
+        return count <= FEW_ROWS && input == type;
+    }
+
+    @Override
+    public Tensor multiply(Tensor x) {
+        try (Grad _ = Grad.disabled()) {
+            return MULTIPLY.call(x, codes, scales);
+        }
+    }
+
+    @Override
+    public void close() {
+        codes.close();
+        scales.close();
+    }
+}
