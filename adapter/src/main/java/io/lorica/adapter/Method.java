@@ -1,10 +1,12 @@
 package io.lorica.adapter;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Site;
 import io.lorica.tensor.Seed;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 
 /**
@@ -80,6 +82,11 @@ public interface Method {
      */
     default Optional<String> ownBiases() {
         return Optional.of("lora_only");
+    }
+
+    /** Settings of training that the method means where the user gives none, by their keys. */
+    default Map<String, JsonNode> trainingDefaults() {
+        return Map.of();
     }
 
     /** What the method changes about the training loop; the default changes nothing. */

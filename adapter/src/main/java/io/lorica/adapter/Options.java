@@ -165,6 +165,13 @@ public final class Options {
         json.set(key, value);
     }
 
+    /** What absent means, in the place of the usual default. */
+    public void otherwise(String key, JsonNode value) {
+        if (!json.hasNonNull(key)) {
+            json.set(key, value);
+        }
+    }
+
     /** One of a few words. */
     public String choice(String key, String otherwise, List<String> choices) {
         String value = text(key, otherwise);

@@ -3,6 +3,7 @@ package io.lorica.cli;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.AdapterConfig;
+import io.lorica.adapter.Methods;
 import io.lorica.adapter.Options;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
@@ -32,6 +33,7 @@ record RunSettings(
      */
     static RunSettings parse(String method, ObjectNode settings, String where) {
         Options options = new Options(settings, where);
+        Methods.named(method).trainingDefaults().forEach(options::otherwise);
         TrainConfig training = TrainConfig.parse(options);
         Template template = Template.parse(options.text("template", "auto"));
         int heldOut = options.integer("held_out", -1, -1, Integer.MAX_VALUE);

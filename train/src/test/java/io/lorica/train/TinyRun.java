@@ -47,8 +47,12 @@ final class TinyRun implements AutoCloseable {
     }
 
     static TinyRun open(DType dtype, String settings) {
+        return open(dtype, "lora", settings);
+    }
+
+    static TinyRun open(DType dtype, String method, String settings) {
         CausalModel model = model(dtype);
-        Adapter adapter = Adapter.create(model, AdapterConfig.of("lora", json(settings)), new Seed(1));
+        Adapter adapter = Adapter.create(model, AdapterConfig.of(method, json(settings)), new Seed(1));
         AdapterStack stack = new AdapterStack(model).add("test", adapter);
         stack.activate("test");
         return new TinyRun(model, stack, new AdapterTrainee(model, adapter, new Seed(2)));
