@@ -10,7 +10,7 @@ import pathlib
 import peft
 import torch
 import transformers
-from peft import MissConfig, VeraConfig, get_peft_model
+from peft import LoHaConfig, LoKrConfig, MissConfig, VeraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
@@ -28,9 +28,16 @@ ADAPTERS = {
     "miss-remainder": ("llama-biases", MissConfig(r=10, bias="MiSS_only", target_modules=TARGETS, **CAUSAL)),
     "miss-mini": ("llama2", MissConfig(r=8, mini_r=4, init_weights="mini", target_modules=["k_proj", "up_proj"], **CAUSAL)),
     "miss-bat": ("llama-biases", MissConfig(r=8, init_weights="bat", target_modules=TARGETS, **CAUSAL)),
+    "loha": ("llama-biases", LoHaConfig(r=3, alpha=6, target_modules=TARGETS, **CAUSAL)),
+    "loha-patterns": ("llama2", LoHaConfig(
+        r=8, target_modules=["k_proj", "up_proj"], rank_pattern={"up_proj": 2}, alpha_pattern={"k_proj": 4}, **CAUSAL)),
+    "lokr": ("llama-biases", LoKrConfig(r=2, alpha=4, target_modules=TARGETS, **CAUSAL)),
+    "lokr-both": ("llama2", LoKrConfig(
+        r=1, alpha=2, decompose_both=True, decompose_factor=8, target_modules=["k_proj", "up_proj"], **CAUSAL)),
+    "lokr-full": ("llama2", LoKrConfig(r=16, alpha=16, init_weights="lycoris", target_modules=["q_proj"], **CAUSAL)),
 }
 
-SPREAD = {"vera": 0.5, "miss": 0.1}
+SPREAD = {"vera": 0.5, "miss": 0.1, "loha": 0.2, "lokr": 0.2}
 
 
 def main():

@@ -48,7 +48,7 @@ public record LowRankConfig(
             new MethodInfo.Key("alpha_pattern", "{}", "lora_alpha by end of name or regular expression"),
             new MethodInfo.Key("fan_in_fan_out", "false", "for PEFT: weights are stored [in, out]"));
 
-    private static final int MAX_RANK = 1 << 16;
+    static final int MAX_RANK = 1 << 16;
 
     /** Takes its keys out of {@code options}. */
     public static LowRankConfig parse(Options options) {
@@ -91,7 +91,7 @@ public record LowRankConfig(
                 .forEach(options::harmlessOnlyWhenEmpty);
     }
 
-    private void check(String where) {
+    void check(String where) {
         rankPattern.forEach((key, rank) -> {
             RankPattern.of(key, "rank_pattern", where);
             if (rank != Math.rint(rank)) {
@@ -173,14 +173,14 @@ public record LowRankConfig(
         json.put("lora_bias", false);
     }
 
-    private static ObjectNode numbers(Map<String, Double> values) {
+    static ObjectNode numbers(Map<String, Double> values) {
         ObjectNode json = JsonNodeFactory.instance.objectNode();
         values.forEach((key, value) -> json.set(key, number(value)));
         return json;
     }
 
     /** Whole numbers without a fraction, as PEFT expects ranks. */
-    private static JsonNode number(double value) {
+    static JsonNode number(double value) {
         return value == Math.rint(value) && Math.abs(value) < 1e9
                 ? IntNode.valueOf((int) value)
                 : DecimalNode.valueOf(BigDecimal.valueOf(value));
