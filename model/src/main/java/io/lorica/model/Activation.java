@@ -2,8 +2,10 @@ package io.lorica.model;
 
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
+import io.lorica.tensor.Scope;
 import java.util.Arrays;
 import java.util.List;
+import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 
@@ -15,6 +17,8 @@ public enum Activation {
     GELU_NEW("gelu_new"),
     /** Another name of {@link #GELU_NEW}. */
     GELU_PYTORCH_TANH("gelu_pytorch_tanh"),
+    /** {@code x sigmoid(1.702 x)}, CLIP's. */
+    QUICK_GELU("quick_gelu"),
     RELU("relu"),
     /** {@code x sigmoid(x)}. */
     SILU("silu");
@@ -30,20 +34,30 @@ public enum Activation {
         return switch (this) {
             case GELU -> torch.gelu(x);
             case GELU_NEW, GELU_PYTORCH_TANH -> torch.gelu(x, "tanh");
+            case QUICK_GELU -> quickGelu(x);
             case RELU -> torch.relu(x);
             case SILU -> torch.silu(x);
         };
     }
 
+    private static Tensor quickGelu(Tensor x) {
+        try (Scope scope = Scope.open()) {
+            return scope.keep(x.mul(x.mul(new Scalar(1.702)).sigmoid()));
+        }
+    }
+
     /** The activation that a key of the configuration names; an unknown one is refused with the list. */
     public static Activation of(ModelConfig config, String key, Activation otherwise) {
-        String name = config.text(key, otherwise.key);
+        return named(config.text(key, otherwise.key), config.where() + ": " + key);
+    }
+
+    /** @param where the file and key that hold the name, for messages */
+    public static Activation named(String name, String where) {
         List<String> known = Arrays.stream(values()).map(value -> value.key).toList();
         return Arrays.stream(values())
                 .filter(value -> value.key.equals(name))
                 .findFirst()
-                .orElseThrow(() -> new LoricaException.Unsupported(config.where() + ": " + key + " '" + name
-                        + "' is not supported" + Names.didYouMean(name, known) + " (known: " + String.join(", ", known)
-                        + ")"));
+                .orElseThrow(() -> new LoricaException.Unsupported(where + " '" + name + "' is not supported"
+                        + Names.didYouMean(name, known) + " (known: " + String.join(", ", known) + ")"));
     }
 }

@@ -57,6 +57,16 @@ public record Batch(
         return new Batch(Tensors.of(tokens), Tensors.of(positions), lengths, cache);
     }
 
+    /** Sequences of the same length whose tokens are known by their places alone, such as the patches of images. */
+    public static Batch numbered(int sequences, int length) {
+        int[] lengths = new int[sequences];
+        Arrays.fill(lengths, length);
+        long[] places = new long[Math.multiplyExact(sequences, length)];
+        Arrays.setAll(places, i -> i % length);
+        Tensor positions = Tensors.of(places);
+        return new Batch(positions, positions, lengths, null);
+    }
+
     /**
      * The same batch with the token types of text pairs.
      *

@@ -14,7 +14,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** What every decoder promises. */
-public abstract class CausalContract extends FamilyContract {
+public abstract class CausalContract extends SequenceContract {
 
     @Override
     protected String kind() {

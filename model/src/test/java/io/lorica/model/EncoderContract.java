@@ -4,7 +4,7 @@ import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
 /** What every encoder promises. */
-public abstract class EncoderContract extends FamilyContract {
+public abstract class EncoderContract extends SequenceContract {
 
     @Override
     protected String kind() {

@@ -14,7 +14,9 @@ record GrownVocabulary(TensorSource source) implements TensorSource {
 
     static ModelConfig config(ModelConfig config) {
         ObjectNode json = config.json().deepCopy();
-        return new ModelConfig(json.put("vocab_size", SIZE), config.where());
+        ObjectNode text = json.get("text_config") instanceof ObjectNode tower ? tower : json;
+        text.put("vocab_size", SIZE);
+        return new ModelConfig(json, config.where());
     }
 
     @Override
@@ -39,7 +41,7 @@ record GrownVocabulary(TensorSource source) implements TensorSource {
     }
 
     private static boolean grows(String name) {
-        return name.matches(".*(embed_tokens|lm_head|wte|word_embeddings)\\.weight");
+        return name.matches(".*(embed_tokens|lm_head|wte|word_embeddings|token_embedding|shared)\\.weight");
     }
 
     @Override

@@ -5,6 +5,7 @@ import io.lorica.model.Block;
 import io.lorica.model.CausalAttention;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
+import io.lorica.model.RmsNorm;
 import io.lorica.model.Weights;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Scope;
@@ -47,13 +48,12 @@ final class LlamaBlock implements Block {
                 config.keyHeads(),
                 config.headDim(),
                 config.windows().get(layer));
-        inputNorm = new RmsNorm(weights.parameter(at + "input_layernorm.weight", hidden), config.rmsNormEps());
+        inputNorm = RmsNorm.of(weights, at + "input_layernorm", hidden, config.rmsNormEps());
         qProj = weights.linear(at + "self_attn.q_proj", queries, hidden, config.attentionBias());
         kProj = weights.linear(at + "self_attn.k_proj", keys, hidden, config.attentionBias());
         vProj = weights.linear(at + "self_attn.v_proj", keys, hidden, config.attentionBias());
         oProj = weights.linear(at + "self_attn.o_proj", hidden, queries, config.outputBias());
-        postAttentionNorm =
-                new RmsNorm(weights.parameter(at + "post_attention_layernorm.weight", hidden), config.rmsNormEps());
+        postAttentionNorm = RmsNorm.of(weights, at + "post_attention_layernorm", hidden, config.rmsNormEps());
         gateProj = weights.linear(at + "mlp.gate_proj", wide, hidden, config.mlpBias());
         upProj = weights.linear(at + "mlp.up_proj", wide, hidden, config.mlpBias());
         downProj = weights.linear(at + "mlp.down_proj", hidden, wide, config.mlpBias());

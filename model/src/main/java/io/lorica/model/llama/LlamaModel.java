@@ -8,6 +8,7 @@ import io.lorica.model.Linear;
 import io.lorica.model.LoadedModel;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.Pass;
+import io.lorica.model.RmsNorm;
 import io.lorica.model.Weights;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -28,7 +29,7 @@ final class LlamaModel extends LoadedModel implements CausalModel {
         blocks = IntStream.range(0, config.layers())
                 .mapToObj(layer -> new LlamaBlock(layer, config, weights))
                 .toList();
-        norm = new RmsNorm(weights.parameter("model.norm.weight", config.hiddenSize()), config.rmsNormEps());
+        norm = RmsNorm.of(weights, "model.norm", config.hiddenSize(), config.rmsNormEps());
         head = config.tied()
                 ? weights.tied("lm_head", embedTokens)
                 : weights.linear("lm_head", config.vocabSize(), config.hiddenSize(), false);

@@ -71,6 +71,6 @@ class Gpt2ParityTest extends CausalContract {
                 .isInstanceOf(LoricaException.Unsupported.class)
                 .hasMessageContaining("'gelu_nwe'")
                 .hasMessageContaining("did you mean 'gelu_new'")
-                .hasMessageContaining("known: gelu, gelu_new, gelu_pytorch_tanh, relu, silu");
+                .hasMessageContaining("known: gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu");
     }
 }

@@ -1,6 +1,5 @@
-package io.lorica.model.llama;
+package io.lorica.model;
 
-import io.lorica.model.Parameter;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
@@ -11,10 +10,15 @@ import org.bytedeco.pytorch.Tensor;
  * Root-mean-square normalisation {@code w * x / sqrt(mean(x^2) + eps)} over the last dimension, the mean in float32
  * (Zhang and Sennrich, 2019).
  */
-record RmsNorm(Parameter weight, double eps) {
+public record RmsNorm(Parameter weight, double eps) {
+
+    /** The norm with {@code name.weight}, {@code [width]}. */
+    public static RmsNorm of(Weights weights, String name, long width, double eps) {
+        return new RmsNorm(weights.parameter(name + ".weight", width), eps);
+    }
 
     /** {@code [T, hidden]} to {@code [T, hidden]}, same dtype, owned by the caller's innermost scope. */
-    Tensor forward(Tensor x) {
+    public Tensor forward(Tensor x) {
         try (Scope scope = Scope.open();
                 Scalar epsilon = new Scalar(eps)) {
             Tensor wide = Tensors.to(x, DType.F32);

@@ -1,0 +1,60 @@
+package io.lorica.model.clip;
+
+import io.lorica.model.Batch;
+import io.lorica.model.ImageTextModel;
+import io.lorica.model.LoadedModel;
+import io.lorica.model.ModelConfig;
+import io.lorica.model.Parameter;
+import io.lorica.model.Pass;
+import io.lorica.model.Weights;
+import org.bytedeco.pytorch.Tensor;
+
+/** CLIP (Radford et al., Learning Transferable Visual Models From Natural Language Supervision, 2021). */
+final class ClipModel extends LoadedModel implements ImageTextModel {
+    private final TextTower text;
+    private final VisionTower vision;
+    private final Parameter logitScale;
+
+    /** Builds both towers; the caller finishes {@code weights}. */
+    ClipModel(ModelConfig source, Weights weights) {
+        super(source, weights);
+        logitScale = weights.parameter("logit_scale");
+        text = new TextTower(source, weights);
+        vision = new VisionTower(source, weights);
+    }
+
+    @Override
+    public Tensor imageFeatures(Tensor pixels, Pass pass) {
+        return vision.features(pixels, pass);
+    }
+
+    @Override
+    public Tensor textFeatures(Batch texts, Pass pass) {
+        return text.features(texts, pass);
+    }
+
+    @Override
+    public Tensor scale() {
+        return logitScale.value().exp();
+    }
+
+    @Override
+    public int contextLength() {
+        return text.contextLength();
+    }
+
+    @Override
+    public int imageSize() {
+        return vision.imageSize();
+    }
+
+    @Override
+    public int channels() {
+        return vision.channels();
+    }
+
+    @Override
+    public String outputHead() {
+        return "";
+    }
+}
