@@ -33,6 +33,7 @@ final class AdapterBuilder {
                 .map(shape -> Objects.requireNonNull(model.sites().get(shape.name())))
                 .toList();
         refuseUnknownModules();
+        requireExactWeights();
         Seed init = seed.of("adapter");
         Shared shared = config.method().share(config.settings(), model, chosen, calibration, init.of("shared"));
         SequencedMap<String, SiteAdapter> parts = new LinkedHashMap<>();
@@ -47,6 +48,16 @@ final class AdapterBuilder {
     /** PEFT finds modules to save by the plain end of their names, so that {@code norm} takes every norm. */
     private boolean saved(String module) {
         return config.modulesToSave().stream().anyMatch(module::endsWith);
+    }
+
+    private void requireExactWeights() {
+        if (model.weightFormat().quantized()) {
+            config.method().needsExactWeights(config.settings()).ifPresent(reason -> {
+                throw new LoricaException.Unsupported(
+                        config.where() + ": " + config.method().info().name() + " cannot start on a base held as "
+                                + model.weightFormat() + ": " + reason + "; load the base with dense weights");
+            });
+        }
     }
 
     private void refuseUnknownModules() {

@@ -150,7 +150,7 @@ final class AdapterFiles {
         }
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            Tensor frozen = site.weight().frozen();
+            Tensor frozen = site.weight().checkpoint();
             if (!Arrays.equals(source.info(key).shape(), Tensors.shape(frozen))
                     || Tensors.maxDifference(Tensors.to(source.read(key), DType.of(frozen)), frozen) > 0) {
                 faults.add(key + " is another weight than this base's "

@@ -16,7 +16,8 @@ import java.util.TreeMap;
  *
  * <p>Values are rounded to bfloat16 first, so that the same checkpoint has one fingerprint whether it is loaded as
  * float32 or bfloat16; a change of any weight that bfloat16 can tell is found with certainty, a smaller one is not.
- * (Loading as float16 rounds twice and may give another fingerprint.) A quantized copy is another base. A classifier's
+ * (Loading as float16 rounds twice and may give another fingerprint.) A file of quantized weights is another base;
+ * weights that are quantized as they are loaded ({@code --weights}) keep the fingerprint of their checkpoint. A classifier's
  * score head is left out: it belongs to the task and is saved with the adapter. About 0.3 s for 135 million parameters.
  *
  * @param sha256 64 hexadecimal digits
@@ -36,7 +37,7 @@ public record Fingerprint(@JsonValue String sha256) {
             if (TargetSpec.SCORE_HEADS.stream().noneMatch(head -> name.startsWith(head + "."))) {
                 try (Scope _ = Scope.open();
                         Grad _ = Grad.disabled()) {
-                    hash.add(name).add(Tensors.to(parameter.frozen(), DType.BF16));
+                    hash.add(name).add(Tensors.to(parameter.checkpoint(), DType.BF16));
                 }
             }
         });

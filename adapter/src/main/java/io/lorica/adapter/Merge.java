@@ -8,6 +8,7 @@ import io.lorica.model.Site;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Quantized;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import java.util.ArrayList;
@@ -25,6 +26,7 @@ final class Merge {
     private final List<Parameter> overridden = new ArrayList<>();
     private final List<Tensor> owned = new ArrayList<>();
     private final List<SiteError> errors = new ArrayList<>();
+    private double baseError;
 
     Merge(BaseModel model, MergeOptions options) {
         this.model = model;
@@ -65,7 +67,9 @@ final class Merge {
                     Probe.difference(overlay, merged),
                     Probe.difference(overlay, base),
                     Probe.largest(overlay),
-                    options.allowed());
+                    options.allowed(),
+                    model.weightFormat(),
+                    baseError);
             if (!certificate.acceptable()) {
                 throw new LoricaException.Incompatible("merging would change what the adapter computes too much: "
                         + certificate + "; keep the adapter as an overlay, merge at a higher precision, "
@@ -104,6 +108,11 @@ final class Merge {
     private void merge(Site site, SiteOverlay acting) {
         try (Scope _ = Scope.open()) {
             TrainedModule whole = acting.whole();
+            if (site.weight().quantized()) {
+                double lost = Quantized.error(
+                        site.weight().checkpoint(), site.weight().frozen());
+                baseError = Math.max(baseError, lost);
+            }
             boolean turned = site instanceof Linear linear && linear.fanInFanOut();
             Tensor stored =
                     whole != null ? whole.master() : Tensors.to(site.weight().frozen(), DType.F32);

@@ -1,5 +1,6 @@
 package io.lorica.adapter;
 
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import java.util.Comparator;
 import java.util.List;
@@ -15,6 +16,9 @@ import java.util.Locale;
  * @param adapterEffect largest absolute difference of a logit, overlay against base: what the adapter is worth
  * @param largestLogit largest absolute logit of the overlay
  * @param tolerance allowed {@code logitChange / largestLogit}
+ * @param baseFormat how the base's weights were held; the merged weights are dense in {@code dtype}
+ * @param baseError what that had rounded away before the merge: the largest {@code |W - Q| / |W|} (Frobenius) of a merged
+ *     site against the checkpoint; 0 for a dense base
  */
 public record MergeCertificate(
         DType dtype,
@@ -23,7 +27,9 @@ public record MergeCertificate(
         double logitChange,
         double adapterEffect,
         double largestLogit,
-        double tolerance) {
+        double tolerance,
+        WeightFormat baseFormat,
+        double baseError) {
 
     /**
      * Rounding at one site.
@@ -52,19 +58,27 @@ public record MergeCertificate(
     /** One line for people. */
     @Override
     public String toString() {
+        String base = baseFormat.quantized()
+                ? String.format(
+                        Locale.ROOT,
+                        "; the base was held as %s, which had rounded its weights by up to %.3g %% of their norm",
+                        baseFormat,
+                        100 * baseError)
+                : "";
         return String.format(
-                Locale.ROOT,
-                "merged %d sites as %s: logits change by at most %.3g (adapter's own effect %.3g, largest logit %.3g, "
-                        + "allowed %.3g) on %d prompts; worst rounding at %s: %.3g absolute, %.1f %% of the adapter's change",
-                sites.size(),
-                dtype,
-                logitChange,
-                adapterEffect,
-                largestLogit,
-                tolerance * largestLogit,
-                prompts,
-                worst().site(),
-                worst().max(),
-                100 * worst().relative());
+                        Locale.ROOT,
+                        "merged %d sites as %s: logits change by at most %.3g (adapter's own effect %.3g, largest logit %.3g, "
+                                + "allowed %.3g) on %d prompts; worst rounding at %s: %.3g absolute, %.1f %% of the adapter's change",
+                        sites.size(),
+                        dtype,
+                        logitChange,
+                        adapterEffect,
+                        largestLogit,
+                        tolerance * largestLogit,
+                        prompts,
+                        worst().site(),
+                        worst().max(),
+                        100 * worst().relative())
+                + base;
     }
 }

@@ -36,6 +36,14 @@ public interface Method {
     default void validate(MethodConfig config, SiteShape site, String where) {}
 
     /**
+     * Why a fresh adapter must see the checkpoint's exact weights, in words that end a sentence about the method; empty
+     * where it works on a quantized base too (which gives {@code Parameter.frozen()} dequantized on demand).
+     */
+    default Optional<String> needsExactWeights(MethodConfig config) {
+        return Optional.empty();
+    }
+
+    /**
      * The configuration under which tensors from a file are put on the sites; drops expensive initial values that the
      * file replaces anyway.
      *

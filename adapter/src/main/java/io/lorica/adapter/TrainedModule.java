@@ -30,7 +30,7 @@ record TrainedModule(
 
     /** The value in the base's dtype: a cast that gradients flow through. Owned by the caller's innermost scope. */
     Tensor value() {
-        return Tensors.to(master, DType.of(parameter.frozen()));
+        return Tensors.to(master, parameter.dtype());
     }
 
     @Override

@@ -9,6 +9,7 @@ import io.lorica.model.ClassifierModel;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelLoader;
 import io.lorica.model.Pass;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
@@ -28,11 +29,15 @@ final class TinyModels {
     private TinyModels() {}
 
     static BaseModel open(String name, DType dtype) {
+        return open(name, dtype, WeightFormat.DENSE);
+    }
+
+    static BaseModel open(String name, DType dtype, WeightFormat format) {
         Path directory = Path.of("..", "model", "src", "test", "resources", "fixtures", name);
         try {
             ModelConfig config = new ModelConfig(
                     JSON.readTree(directory.resolve("config.json").toFile()), directory.toString());
-            return ModelLoader.load(TensorFiles.openModel(directory), config, dtype);
+            return ModelLoader.load(TensorFiles.openModel(directory), config, dtype, format);
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }

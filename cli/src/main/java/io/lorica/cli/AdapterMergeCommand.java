@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.MergeCertificate;
 import io.lorica.adapter.MergeOptions;
 import io.lorica.model.ModelExport;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
@@ -45,6 +46,15 @@ final class AdapterMergeCommand implements Callable<Integer> {
     String dtype;
 
     @Option(
+            names = "--weights",
+            paramLabel = "FORMAT",
+            defaultValue = "dense",
+            description = "How the base was held in training (--weights of lorica train): the adapter is merged into"
+                    + " what that stands for (default: ${DEFAULT-VALUE}).")
+    @SuppressWarnings("NullAway.Init")
+    String weights;
+
+    @Option(
             names = "--tolerance",
             paramLabel = "X",
             description = "Largest change of a logit, as a fraction of the largest logit (default: by --dtype).")
@@ -65,7 +75,7 @@ final class AdapterMergeCommand implements Callable<Integer> {
         DType type = DType.parse(dtype);
         MergeOptions options = MergeOptions.of(type);
         // The base computes in float32, so that only the merged weights' own rounding is measured.
-        try (Session session = Session.open(model, directory, DType.F32, console)) {
+        try (Session session = Session.open(model, directory, DType.F32, WeightFormat.parse(weights), console)) {
             MergeCertificate certificate =
                     session.merge(tolerance == null ? options : options.withTolerance(tolerance));
             ModelExport.toDirectory(session.pretrained(), out, type);
@@ -87,6 +97,8 @@ final class AdapterMergeCommand implements Callable<Integer> {
         document.put("adapter_effect", certificate.adapterEffect());
         document.put("largest_logit", certificate.largestLogit());
         document.put("tolerance", certificate.tolerance());
+        document.put("base_weights", certificate.baseFormat().toString());
+        document.put("base_rounding", certificate.baseError());
         var sites = document.putArray("sites");
         certificate
                 .sites()

@@ -13,6 +13,7 @@ import io.lorica.model.Message;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.model.Tokenizer;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import java.nio.file.Path;
@@ -37,24 +38,29 @@ final class Session implements AutoCloseable {
 
     /** @param dtype what the base computes in where the options do not say */
     static Session open(BaseOptions options, String dtype, Console console) {
-        DType type = DType.parse(options.dtype == null ? dtype : options.dtype);
+        DType type = options.dtype(dtype);
         if (options.threads > 0) {
             torch.set_num_threads(options.threads);
         }
         LoadOptions how = options.allowPartial ? LoadOptions.STRICT.withPartial() : LoadOptions.STRICT;
-        return open(options.model, options.adapter, type, how, console);
+        return open(options.model, options.adapter, type, options.format(), how, console);
     }
 
     /** A base with one adapter that must fit it whole. */
     static Session open(String model, Path adapter, DType dtype, Console console) {
-        return open(model, adapter, dtype, LoadOptions.STRICT, console);
+        return open(model, adapter, dtype, WeightFormat.DENSE, console);
     }
 
-    private static Session open(String model, @Nullable Path adapter, DType dtype, LoadOptions how, Console console) {
+    static Session open(String model, Path adapter, DType dtype, WeightFormat format, Console console) {
+        return open(model, adapter, dtype, format, LoadOptions.STRICT, console);
+    }
+
+    private static Session open(
+            String model, @Nullable Path adapter, DType dtype, WeightFormat format, LoadOptions how, Console console) {
         if (adapter != null) {
             AdapterConfig.read(adapter); // a broken adapter is known before the base is fetched and loaded
         }
-        Session session = new Session(pretrained(model, dtype, console));
+        Session session = new Session(pretrained(model, dtype, format, console));
         try {
             if (adapter != null) {
                 session.activate(adapter, how, console);
@@ -83,8 +89,12 @@ final class Session implements AutoCloseable {
     }
 
     static Pretrained pretrained(String reference, DType dtype, Console console) {
+        return pretrained(reference, dtype, WeightFormat.DENSE, console);
+    }
+
+    private static Pretrained pretrained(String reference, DType dtype, WeightFormat format, Console console) {
         try (FetchProgress progress = new FetchProgress(console)) {
-            return ModelStore.standard(progress).open(reference, dtype);
+            return ModelStore.standard(progress).open(reference, dtype, format);
         }
     }
 

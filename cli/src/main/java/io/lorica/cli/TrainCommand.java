@@ -51,6 +51,14 @@ final class TrainCommand implements Callable<Integer> {
     @Nullable
     String method;
 
+    @Option(
+            names = "--weights",
+            paramLabel = "FORMAT",
+            description = "How the frozen base is held: int8, int4, int4-64, int4-128, nf4, gguf, or dense (default);"
+                    + " also key 'weights'.")
+    @Nullable
+    String weights;
+
     @Option(names = "--out", paramLabel = "DIR", description = "Run directory; also key 'out'.")
     @Nullable
     Path out;
@@ -101,6 +109,13 @@ final class TrainCommand implements Callable<Integer> {
         String heldOut = or(text(evalData), Settings.take(settings, "eval_data"));
         String name = or(method, Settings.take(settings, "method"));
         String chosen = name == null ? "lora" : name;
+        if (weights != null) {
+            boolean dense = BaseOptions.dense(weights).isPresent();
+            settings.put("weights", dense ? "dense" : weights);
+            if (dense) {
+                settings.put("dtype", weights);
+            }
+        }
         RunSettings run = RunSettings.parse(chosen, settings, config == null ? "--set" : config.toString());
         return new FineTune.Spec(
                 reference,

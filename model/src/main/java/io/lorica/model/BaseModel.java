@@ -16,6 +16,11 @@ public interface BaseModel extends AutoCloseable {
     /** The type the frozen weights compute in. */
     DType dtype();
 
+    /** How the frozen weights are held in memory. */
+    default WeightFormat weightFormat() {
+        return WeightFormat.DENSE;
+    }
+
     /** Every linear map and embedding by name, in the order of the forward pass. */
     SequencedMap<String, Site> sites();
 

@@ -27,7 +27,8 @@ public final class Embedding implements Site {
     }
 
     public Tensor base(Tensor ids) {
-        return torch.embedding(weight.value(), ids);
+        PackedWeight packed = weight.packed();
+        return packed != null ? packed.lookUp(ids) : torch.embedding(weight.value(), ids);
     }
 
     @Override
@@ -42,12 +43,12 @@ public final class Embedding implements Site {
 
     @Override
     public long in() {
-        return weight.frozen().size(0);
+        return weight.shape()[0];
     }
 
     @Override
     public long out() {
-        return weight.frozen().size(1);
+        return weight.shape()[1];
     }
 
     public void attach(Overlay overlay) {

@@ -51,6 +51,11 @@ public final class Linear implements Site {
     }
 
     private Tensor apply(Tensor x, @Nullable Tensor b) {
+        PackedWeight packed = weight.packed();
+        if (packed != null) {
+            Tensor y = packed.multiply(x);
+            return b == null ? y : y.add(b);
+        }
         Tensor w = matrix();
         if (b == null) {
             return torch.linear(x, w);
@@ -60,7 +65,16 @@ public final class Linear implements Site {
         }
     }
 
-    /** The weight in force as {@code [out, in]}: a view, whatever the stored layout. */
+    /** {@code y W} for {@code y: [n, out]}: what a gradient of the output becomes at the input. Records no gradient. */
+    public Tensor transposed(Tensor y) {
+        PackedWeight packed = weight.packed();
+        return packed != null ? packed.transposed(y) : y.matmul(matrix());
+    }
+
+    /**
+     * The weight in force as {@code [out, in]}, whatever the stored layout: a view, or where it is held quantized a new
+     * tensor in the caller's innermost scope.
+     */
     public Tensor matrix() {
         return fanInFanOut ? weight.value().t() : weight.value();
     }
@@ -86,12 +100,12 @@ public final class Linear implements Site {
 
     @Override
     public long in() {
-        return weight.frozen().size(fanInFanOut ? 0 : 1);
+        return weight.shape()[fanInFanOut ? 0 : 1];
     }
 
     @Override
     public long out() {
-        return weight.frozen().size(fanInFanOut ? 1 : 0);
+        return weight.shape()[fanInFanOut ? 1 : 0];
     }
 
     /** Whether an overlay computes in the place of the frozen map. */

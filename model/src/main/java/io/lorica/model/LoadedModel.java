@@ -24,6 +24,11 @@ public abstract class LoadedModel implements BaseModel {
     }
 
     @Override
+    public final WeightFormat weightFormat() {
+        return weights.format();
+    }
+
+    @Override
     public final SequencedMap<String, Site> sites() {
         return weights.sites();
     }

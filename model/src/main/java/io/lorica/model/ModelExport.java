@@ -13,6 +13,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
@@ -74,7 +75,7 @@ public final class ModelExport {
         prepare(directory, dtype);
         List<Item> items = new ArrayList<>();
         pretrained.model().parameters().forEach((name, parameter) -> {
-            long bytes = parameter.value().numel() * dtype.bytes();
+            long bytes = Arrays.stream(parameter.shape()).reduce(dtype.bytes(), Math::multiplyExact);
             items.add(new Item(name, bytes, parameter::value));
         });
         writeWeights(items, directory, dtype, SHARD_BYTES);

@@ -22,10 +22,20 @@ public final class ModelLoader {
      * @throws LoricaException.BadInput naming every tensor that is missing, misshapen or read by no module
      */
     public static BaseModel load(TensorSource source, ModelConfig config, DType dtype) {
+        return load(source, config, dtype, WeightFormat.DENSE);
+    }
+
+    /**
+     * As {@link #load(TensorSource, ModelConfig, DType)}, with the weights held in a format of fewer bits.
+     *
+     * @throws LoricaException.BadInput if the dtype, or every weight of the checkpoint, does not fit the format
+     */
+    public static BaseModel load(TensorSource source, ModelConfig config, DType dtype, WeightFormat format) {
         try {
             requireComputable(config, dtype);
+            format.requireComputable(dtype);
             ModelFamily family = family(config);
-            return build(family, family.named(config, source), config, dtype);
+            return build(family, config, new Weights(family.named(config, source), dtype, format));
         } catch (RuntimeException e) {
             source.close();
             throw e;
@@ -51,15 +61,14 @@ public final class ModelLoader {
             ModelConfig classifier = FreshHead.configure(config, labels);
             TensorSource named = family.named(classifier, source);
             FreshHead whole = new FreshHead(named, family.classificationHead(config, labels), config, seed);
-            return (ClassifierModel) build(family, whole, classifier, dtype);
+            return (ClassifierModel) build(family, classifier, new Weights(whole, dtype));
         } catch (RuntimeException e) {
             source.close();
             throw e;
         }
     }
 
-    private static BaseModel build(ModelFamily family, TensorSource source, ModelConfig config, DType dtype) {
-        Weights weights = new Weights(source, dtype);
+    private static BaseModel build(ModelFamily family, ModelConfig config, Weights weights) {
         try {
             return family.build(config, weights);
         } catch (RuntimeException e) {

@@ -111,7 +111,16 @@ public final class ModelStore {
      * @return to be closed by the caller
      */
     public Pretrained open(String reference, DType dtype) {
-        return open(reference, files -> ModelLoader.load(weights(files, dtype), files.config(), dtype));
+        return open(reference, dtype, WeightFormat.DENSE);
+    }
+
+    /** As {@link #open(String, DType)}, with the weights held in a format of fewer bits. */
+    public Pretrained open(String reference, DType dtype, WeightFormat format) {
+        return open(
+                reference,
+                files -> ModelLoader.load(
+                        // a bfloat16 copy in between would round twice
+                        format.quantized() ? files.tensors() : weights(files, dtype), files.config(), dtype, format));
     }
 
     /**

@@ -10,6 +10,7 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
@@ -21,6 +22,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class Weights implements AutoCloseable {
     private final TensorSource source;
     private final DType dtype;
+    private final Packing packing;
     private final SequencedMap<String, Site> sites = new LinkedHashMap<>();
     private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
     private final List<String> faults = new ArrayList<>();
@@ -31,8 +33,17 @@ public final class Weights implements AutoCloseable {
 
     /** @param source stays open as long as the model; closed with it */
     public Weights(TensorSource source, DType dtype) {
+        this(source, dtype, WeightFormat.DENSE);
+    }
+
+    /**
+     * @param source stays open as long as the model; closed with it
+     * @param format how matrices are held
+     */
+    public Weights(TensorSource source, DType dtype, WeightFormat format) {
         this.source = source;
         this.dtype = dtype;
+        this.packing = new Packing(format, dtype);
     }
 
     public boolean has(String name) {
@@ -41,17 +52,24 @@ public final class Weights implements AutoCloseable {
 
     /** A site with weight {@code name.weight: [out, in]} and, where wanted, {@code name.bias: [out]}. */
     public Linear linear(String name, long out, long in, boolean bias) {
-        Parameter weight = parameter(name + ".weight", out, in);
+        Parameter weight = matrix(name + ".weight", Packing.Role.LAYER, false, out, in);
         return add(new Linear(name, weight, bias ? parameter(name + ".bias", out) : null, false));
     }
 
     /** GPT-2's Conv1D: weight {@code [in, out]} and bias {@code [out]}. */
     public Linear conv1d(String name, long out, long in) {
-        return add(new Linear(name, parameter(name + ".weight", in, out), parameter(name + ".bias", out), true));
+        Parameter weight = matrix(name + ".weight", Packing.Role.LAYER, true, in, out);
+        return add(new Linear(name, weight, parameter(name + ".bias", out), true));
+    }
+
+    /** An output head of its own, {@code name.weight: [vocabulary, in]} without bias. */
+    public Linear head(String name, long vocabulary, long in) {
+        Parameter weight = matrix(name + ".weight", Packing.Role.VOCABULARY, false, vocabulary, in);
+        return add(new Linear(name, weight, null, false));
     }
 
     public Embedding embedding(String name, long rows, long dim) {
-        Embedding embedding = new Embedding(name, parameter(name + ".weight", rows, dim));
+        Embedding embedding = new Embedding(name, matrix(name + ".weight", Packing.Role.VOCABULARY, false, rows, dim));
         sites.put(name, embedding);
         return embedding;
     }
@@ -64,6 +82,20 @@ public final class Weights implements AutoCloseable {
     private Linear add(Linear linear) {
         sites.put(linear.name(), linear);
         return linear;
+    }
+
+    /** The weight of a site, held as the format says. */
+    private Parameter matrix(String name, Packing.Role role, boolean turned, long... shape) {
+        if (parameters.containsKey(name) || fault(name, shape).isPresent()) {
+            return parameter(name, shape);
+        }
+        Optional<PackedWeight> packed = packing.pack(source, name, role, turned);
+        if (packed.isEmpty()) {
+            return parameter(name, shape);
+        }
+        Parameter parameter = new Parameter(name, packed.get(), () -> Tensors.to(source.read(name), dtype));
+        parameters.put(name, parameter);
+        return parameter;
     }
 
     /** A weight that is no site (norms, and the parts of sites). */
@@ -89,21 +121,29 @@ public final class Weights implements AutoCloseable {
 
     private Tensor read(String name, long... shape) {
         try (Scope _ = Scope.open()) {
-            if (!has(name)) {
-                faults.add(name + " is missing");
-            } else if (!stored(name).startsWith("F")
-                    && !stored(name).startsWith("BF")
-                    && !stored(name).startsWith("Q")) {
-                faults.add(name + " holds " + stored(name) + ", which is no type of weights");
-            } else if (!Arrays.equals(source.info(name).shape(), shape)) {
-                faults.add(
-                        name + " has shape " + Arrays.toString(source.info(name).shape()) + ", config.json asks for "
-                                + Arrays.toString(shape));
-            } else {
+            Optional<String> fault = fault(name, shape);
+            if (fault.isEmpty()) {
                 return Scope.release(Tensors.to(source.read(name), dtype));
             }
-            return Scope.release(Tensors.empty(dtype, 0)); // never used: finish() reports the fault
+            faults.add(fault.get());
+            return Scope.release(Tensors.empty(dtype, 0, 0)); // never used: finish() reports the fault
         }
+    }
+
+    private Optional<String> fault(String name, long... shape) {
+        if (!has(name)) {
+            return Optional.of(name + " is missing");
+        }
+        if (!stored(name).startsWith("F")
+                && !stored(name).startsWith("BF")
+                && !stored(name).startsWith("Q")) {
+            return Optional.of(name + " holds " + stored(name) + ", which is no type of weights");
+        }
+        if (!Arrays.equals(source.info(name).shape(), shape)) {
+            return Optional.of(name + " has shape "
+                    + Arrays.toString(source.info(name).shape()) + ", config.json asks for " + Arrays.toString(shape));
+        }
+        return Optional.empty();
     }
 
     private String stored(String name) {
@@ -132,6 +172,20 @@ public final class Weights implements AutoCloseable {
                     + String.join("\n  ", faults.subList(0, Math.min(20, faults.size())))
                     + (faults.size() > 20 ? "\n  … and " + (faults.size() - 20) + " more" : ""));
         }
+        if (packing.format().quantized()) {
+            requireQuantized(where);
+            source.unload();
+        }
+    }
+
+    private void requireQuantized(String where) {
+        if (parameters.values().stream().noneMatch(Parameter::quantized)) {
+            throw new LoricaException.BadInput(where + ": no weight can be held as " + packing.format()
+                    + (packing.format().kind() == WeightFormat.Kind.GGUF
+                            ? ", since the file stores none in quantized blocks; name a quantized GGUF file, or choose"
+                                    + " int8 or int4"
+                            : ", since no matrix has columns in multiples of 32; choose dense"));
+        }
     }
 
     /** Tensors of the checkpoint that are not used, with the reason why that is harmless. */
@@ -141,6 +195,10 @@ public final class Weights implements AutoCloseable {
 
     public DType dtype() {
         return dtype;
+    }
+
+    public WeightFormat format() {
+        return packing.format();
     }
 
     public SequencedMap<String, Site> sites() {
@@ -158,6 +216,7 @@ public final class Weights implements AutoCloseable {
         }
         closed = true;
         parameters.values().forEach(Parameter::close);
+        packing.scratch().close();
         source.close();
     }
 }

@@ -123,7 +123,8 @@ public final class FineTune implements AutoCloseable {
         if (spec.training().threads() > 0) {
             Threads.set(spec.training().threads());
         }
-        Pretrained base = store.open(spec.model(), spec.training().dtype());
+        Pretrained base = store.open(
+                spec.model(), spec.training().dtype(), spec.training().weights());
         try {
             ReadOptions options = new ReadOptions(spec.training().maxLength(), spec.template(), spec.columns());
             ExampleReader reader = new ExampleReader(base.tokenizer(), options);

@@ -100,7 +100,7 @@ final class TokenLoss {
             difference.scatter_add_(
                     1, column, Tensors.ones(DType.F32, part.size(0), 1).neg());
             difference.mul_(new Scalar(1.0 / targetsInStep));
-            into.copy_(torch.matmul(Tensors.to(difference, DType.of(part)), head.matrix()));
+            into.copy_(head.transposed(Tensors.to(difference, DType.of(part))));
             return loss / targetsInStep;
         }
     }

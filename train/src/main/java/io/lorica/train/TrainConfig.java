@@ -2,6 +2,7 @@ package io.lorica.train;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lorica.adapter.Options;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import java.util.Arrays;
@@ -36,7 +37,9 @@ import java.util.SequencedMap;
  * @param earlyStoppingPatience evaluations without a better held-out loss before stopping; the weights with the best
  *     one are what remains; 0 never, and the last weights remain
  * @param threads of libtorch; 0 leaves its default
- * @param dtype of the frozen weights; bfloat16
+ * @param dtype what the frozen weights compute in; bfloat16
+ * @param weights how the frozen weights are held: dense, int8, int4, int4-64, int4-128, nf4, gguf; fewer bits take less
+ *     memory and somewhat more time; dense
  */
 public record TrainConfig(
         double learningRate,
@@ -63,7 +66,8 @@ public record TrainConfig(
         int saveTotalLimit,
         int earlyStoppingPatience,
         int threads,
-        DType dtype) {
+        DType dtype,
+        WeightFormat weights) {
 
     /** Every setting at its default. */
     public static TrainConfig defaults() {
@@ -98,7 +102,8 @@ public record TrainConfig(
                 options.integer("save_total_limit", 2, 1, any),
                 options.integer("early_stopping_patience", 0, 0, any),
                 options.integer("threads", 0, 0, 1024),
-                DType.parse(options.text("dtype", "bfloat16")));
+                DType.parse(options.text("dtype", "bfloat16")),
+                WeightFormat.parse(options.text("weights", "dense")));
         config.check(options.where());
         return config;
     }
@@ -162,6 +167,7 @@ public record TrainConfig(
         map.put("early_stopping_patience", Integer.toString(earlyStoppingPatience));
         map.put("threads", Integer.toString(threads));
         map.put("dtype", dtype.name());
+        map.put("weights", weights.toString());
         return map;
     }
 }

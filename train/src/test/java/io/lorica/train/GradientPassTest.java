@@ -3,13 +3,18 @@ package io.lorica.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.lorica.model.Parameter;
 import io.lorica.model.Pass;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
+import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.train.data.Example;
 import java.util.List;
 import java.util.SequencedMap;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class GradientPassTest {
     private static final List<Example> EXAMPLES = TinyRun.examples(6);
@@ -112,6 +117,39 @@ class GradientPassTest {
                 TinyRun narrow = TinyRun.open(DType.BF16, TinyRun.ALL_LINEAR).shaken()) {
             double expected = compute(wide, 6, false, false).loss();
             assertThat(compute(narrow, 6, false, false).loss()).isCloseTo(expected, within(0.02 * expected));
+        }
+    }
+
+    /** The same weights dequantized, in front of the quantized ones. */
+    private static void densify(TinyRun run) {
+        run.model().parameters().values().stream()
+                .filter(Parameter::quantized)
+                .forEach(parameter -> parameter.override(parameter.frozen()));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"int8, false, false", "int4, false, false", "int4, true, true"})
+    void run_quantizedBase_equalsTheDequantizedOne(String format, boolean headLearns, boolean checkpointing) {
+        String settings = headLearns ? "{'r': 4, 'target_modules': ['q_proj', 'lm_head']}" : TinyRun.ALL_LINEAR;
+        try (TinyRun run =
+                TinyRun.open(DType.F32, WeightFormat.parse(format), "lora", settings).shaken()) {
+            Computed quantized = compute(run, 6, headLearns, checkpointing);
+            try (Scope _ = Scope.open()) {
+                densify(run);
+                quantized.requireNear(compute(run, 6, headLearns, checkpointing), 1e-6);
+            }
+        }
+    }
+
+    @Test
+    void run_doraOnAQuantizedBase_equalsTheDequantizedOne() {
+        String dora = TinyRun.ALL_LINEAR.replace("'r'", "'use_dora': true, 'r'");
+        try (TinyRun run = TinyRun.open(DType.F32, WeightFormat.INT4, "lora", dora).shaken()) {
+            Computed quantized = compute(run, 2, false, false);
+            try (Scope _ = Scope.open()) {
+                densify(run);
+                quantized.requireNear(compute(run, 2, false, false), 1e-6);
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ import io.lorica.adapter.Options;
 import io.lorica.adapter.Trainable;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ModelLoader;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
@@ -51,7 +52,11 @@ final class TinyRun implements AutoCloseable {
     }
 
     static TinyRun open(DType dtype, String method, String settings) {
-        CausalModel model = model(dtype);
+        return open(dtype, WeightFormat.DENSE, method, settings);
+    }
+
+    static TinyRun open(DType dtype, WeightFormat format, String method, String settings) {
+        CausalModel model = model(dtype, format);
         Adapter adapter = Adapter.create(model, AdapterConfig.of(method, json(settings)), new Seed(1));
         AdapterStack stack = new AdapterStack(model).add("test", adapter);
         stack.activate("test");
@@ -59,8 +64,12 @@ final class TinyRun implements AutoCloseable {
     }
 
     static CausalModel model(DType dtype) {
+        return model(dtype, WeightFormat.DENSE);
+    }
+
+    private static CausalModel model(DType dtype, WeightFormat format) {
         FreshWeights weights = new FreshWeights(SIZES.shapes(64), SIZES.numHiddenLayers(), new Seed(5));
-        return (CausalModel) ModelLoader.load(weights, SIZES.modelConfig(64, 1, 2, 0), dtype);
+        return (CausalModel) ModelLoader.load(weights, SIZES.modelConfig(64, 1, 2, 0), dtype, format);
     }
 
     /** Moves what is trained away from its start, where B is zero and half of the gradients with it. */

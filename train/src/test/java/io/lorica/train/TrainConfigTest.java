@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.Options;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import java.util.LinkedHashMap;
@@ -43,7 +44,8 @@ class TrainConfigTest {
                         2,
                         0,
                         0,
-                        DType.BF16));
+                        DType.BF16,
+                        WeightFormat.DENSE));
     }
 
     @Test
@@ -55,7 +57,7 @@ class TrainConfigTest {
                  'max_grad_norm': 0.3, 'loraplus_lr_ratio': 16, 'loraplus_lr_embedding': 1e-5, 'max_length': 77,
                  'group_by_length': true, 'gradient_checkpointing': true, 'seed': 7, 'eval_steps': 5,
                  'save_steps': 6, 'save_total_limit': 9, 'early_stopping_patience': 8, 'threads': 2,
-                 'dtype': 'float32'}""");
+                 'dtype': 'float32', 'weights': 'int4'}""");
         Options options = new Options(json, "test");
         TrainConfig config = TrainConfig.parse(options);
         options.refuseUnknown();
@@ -85,7 +87,8 @@ class TrainConfigTest {
                         9,
                         8,
                         2,
-                        DType.F32));
+                        DType.F32,
+                        WeightFormat.INT4));
         assertThat(TinyRun.config("{'warmup_ratio': 0.25}").warmupRatio()).isEqualTo(0.25);
     }
 

@@ -35,7 +35,7 @@ final class Gpt2Model extends LoadedModel implements CausalModel {
         norm = LayerNorm.of(weights, "transformer.ln_f", config.hiddenSize(), config.eps());
         head = config.tied()
                 ? weights.tied("lm_head", words)
-                : weights.linear("lm_head", config.vocabSize(), config.hiddenSize(), false);
+                : weights.head("lm_head", config.vocabSize(), config.hiddenSize());
         weights.ignore(".*\\.attn\\.(bias|masked_bias)", "the causal mask, which attention makes itself");
         if (config.tied()) {
             weights.ignore("lm_head\\.weight", "the output is tied to the embedding");

@@ -32,7 +32,7 @@ final class LlamaModel extends LoadedModel implements CausalModel {
         norm = RmsNorm.of(weights, "model.norm", config.hiddenSize(), config.rmsNormEps());
         head = config.tied()
                 ? weights.tied("lm_head", embedTokens)
-                : weights.linear("lm_head", config.vocabSize(), config.hiddenSize(), false);
+                : weights.head("lm_head", config.vocabSize(), config.hiddenSize());
         weights.ignore(".*\\.rotary_emb\\.inv_freq", "computed from the configuration");
         if (config.tied()) {
             weights.ignore("lm_head\\.weight", "the output is tied to the embedding");
