@@ -93,6 +93,11 @@ public final class Adapter implements AutoCloseable {
         return shared;
     }
 
+    /** The ranks it can be used at, where there is a choice. */
+    public Optional<NestedRanks> ranks() {
+        return shared instanceof NestedRanks ranks ? Optional.of(ranks) : Optional.empty();
+    }
+
     List<TrainedModule> modules() {
         return modules;
     }

@@ -18,6 +18,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.SequencedMap;
+import java.util.Set;
 import java.util.TreeMap;
 import org.bytedeco.pytorch.Tensor;
 
@@ -74,10 +75,14 @@ final class AdapterFiles {
         adapter.shared().tensors().keySet().stream()
                 .filter(key -> !adapter.shared().saved().containsKey(key))
                 .forEach(key -> frozen.add("base_model." + key));
-        adapter.sites()
-                .forEach((name, part) -> part.tensors().keySet().stream()
-                        .filter(suffix -> !part.saved().containsKey(suffix))
-                        .forEach(suffix -> frozen.add(Adapter.key(name, suffix))));
+        try (Scope _ = Scope.open()) { // what is saved may be computed
+            adapter.sites().forEach((name, part) -> {
+                Set<String> saved = part.saved().keySet();
+                part.tensors().keySet().stream()
+                        .filter(suffix -> !saved.contains(suffix))
+                        .forEach(suffix -> frozen.add(Adapter.key(name, suffix)));
+            });
+        }
         frozen.forEach(wanted::remove);
         List<String> faults = new ArrayList<>();
         List<String> missing = new ArrayList<>();

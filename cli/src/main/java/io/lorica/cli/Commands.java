@@ -42,6 +42,7 @@ final class Commands {
         return new CommandLine(new AdapterCommand())
                 .addSubcommand(new AdapterInspectCommand(console))
                 .addSubcommand(new AdapterVerifyCommand(console))
-                .addSubcommand(new AdapterMergeCommand(console));
+                .addSubcommand(new AdapterMergeCommand(console))
+                .addSubcommand(new AdapterTruncateCommand(console));
     }
 }

@@ -26,8 +26,15 @@ class TrainingRulesTest {
 
     private static final String FACTORS = "'r': 4, 'lora_alpha': 8, 'lora_dropout': 0.1";
 
-    static final List<Case> CASES =
-            List.of(new Case("lora+", FACTORS), new Case("ffa-lora", FACTORS), new Case("lora-fa", FACTORS));
+    static final List<Case> CASES = List.of(
+            new Case("lora+", FACTORS),
+            new Case("ffa-lora", FACTORS),
+            new Case("lora-fa", FACTORS),
+            new Case("dylora", FACTORS),
+            new Case("dylora", FACTORS + ", 'frozen': true, 'strict_update': true"),
+            new Case("allora", "'r': 4"),
+            new Case("allora", "'r': 4, 'apply_to': 'update'"),
+            new Case("adalora", "'init_r': 4, 'target_r': 2, 'lora_alpha': 32, 'tinit': 1, 'tfinal': 2, 'deltaT': 2"));
 
     @TempDir
     Path directory;
