@@ -10,7 +10,7 @@ import pathlib
 import peft
 import torch
 import transformers
-from peft import LoHaConfig, LoKrConfig, MissConfig, VeraConfig, get_peft_model
+from peft import LoHaConfig, LoKrConfig, MissConfig, RandLoraConfig, VeraConfig, get_peft_model
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
@@ -35,9 +35,16 @@ ADAPTERS = {
     "lokr-both": ("llama2", LoKrConfig(
         r=1, alpha=2, decompose_both=True, decompose_factor=8, target_modules=["k_proj", "up_proj"], **CAUSAL)),
     "lokr-full": ("llama2", LoKrConfig(r=16, alpha=16, init_weights="lycoris", target_modules=["q_proj"], **CAUSAL)),
+    "randlora": ("llama-biases", RandLoraConfig(r=5, target_modules=TARGETS, **CAUSAL)),
+    "randlora-seed": ("llama2", RandLoraConfig(
+        r=8, randlora_alpha=16, projection_prng_key=3, save_projection=False, target_modules=["k_proj", "up_proj"], **CAUSAL)),
+    "randlora-sparse": ("llama-biases", RandLoraConfig(
+        r=6, randlora_alpha=12, sparse=True, save_projection=False, target_modules=TARGETS, **CAUSAL)),
+    "randlora-very-sparse": ("llama-biases", RandLoraConfig(
+        r=6, randlora_alpha=12, very_sparse=True, target_modules=["q_proj"], **CAUSAL)),
 }
 
-SPREAD = {"vera": 0.5, "miss": 0.1, "loha": 0.2, "lokr": 0.2}
+SPREAD = {"randlora": 0.02, "vera": 0.5, "miss": 0.1, "loha": 0.2, "lokr": 0.2}
 
 
 def main():

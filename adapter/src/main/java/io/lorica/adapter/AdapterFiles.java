@@ -20,6 +20,7 @@ import java.util.Map;
 import java.util.SequencedMap;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.bytedeco.pytorch.Tensor;
 
 /** An adapter's directory, as PEFT writes it. */
@@ -88,15 +89,18 @@ final class AdapterFiles {
         List<String> missing = new ArrayList<>();
         int loaded = 0;
         for (Map.Entry<String, Tensor> entry : wanted.entrySet()) {
-            if (!source.names().contains(entry.getKey())) {
+            String found = copiesOf(entry.getKey(), adapter, source).findFirst().orElse(null);
+            if (found == null) {
                 missing.add(entry.getKey());
-            } else if (copy(source, entry.getKey(), entry.getValue(), faults)) {
+            } else if (copy(source, found, entry.getValue(), faults)) {
                 loaded++;
             }
         }
         List<String> unexpected = new ArrayList<>();
         for (String key : source.names()) {
-            if (!wanted.containsKey(key) && !repeatsTheBase(adapter, source, key, faults)) {
+            if (!wanted.containsKey(key)
+                    && !repeatsTheBase(adapter, source, key, faults)
+                    && !repeatsShared(adapter, source, key, faults)) {
                 unexpected.add(key);
             }
         }
@@ -134,6 +138,32 @@ final class AdapterFiles {
             if (!target.isfinite().all().item_bool()) {
                 faults.add(key + " holds numbers that are not finite");
                 return false;
+            }
+            return true;
+        }
+    }
+
+    /** Names in the file under which a tensor is found: its own first, then the copies at the sites of a shared one. */
+    private static Stream<String> copiesOf(String key, Adapter adapter, TensorSource source) {
+        String suffix = key.startsWith("base_model.") ? key.substring("base_model.".length()) : key;
+        Stream<String> copies = adapter.shared().saved().containsKey(suffix)
+                ? adapter.sites().keySet().stream().map(site -> Adapter.key(site, suffix))
+                : Stream.empty();
+        return Stream.concat(Stream.of(key), copies).filter(source.names()::contains);
+    }
+
+    /** Whether a key is a site's copy of a shared tensor, which PEFT saves at every site (RandLoRA). All must be equal. */
+    private static boolean repeatsShared(Adapter adapter, TensorSource source, String key, List<String> faults) {
+        int end = key.lastIndexOf('.') + 1;
+        Tensor shared = adapter.shared().saved().get(key.substring(end));
+        if (shared == null
+                || !adapter.sites().keySet().stream().anyMatch(site -> key.startsWith(Adapter.key(site, "")))) {
+            return false;
+        }
+        try (Scope _ = Scope.open()) {
+            if (!Arrays.equals(source.info(key).shape(), Tensors.shape(shared))
+                    || Tensors.maxDifference(source.read(key), shared) > 0) {
+                faults.add(key + " differs from the file's other copies of this shared tensor");
             }
             return true;
         }

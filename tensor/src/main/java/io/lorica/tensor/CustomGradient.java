@@ -52,14 +52,14 @@ public final class CustomGradient {
      * @param value a fresh tensor without history; changed in place by adding zero
      * @param inputs with at least one dimension; where none needs a gradient, the value stays without history
      * @param saved tensors for the backward pass, kept until it has run or the thread's outermost scope closes
-     * @return {@code value}
+     * @return a handle to {@code value}'s storage, owned by the caller's innermost scope
      */
     public static Tensor attach(Tensor value, List<Tensor> inputs, List<Tensor> saved, Backward backward) {
         List<Boolean> needed = inputs.stream().map(Tensor::requires_grad).toList();
         if (!GradMode.is_enabled() || !needed.contains(true)) {
             return value;
         }
-        try (Scope _ = Scope.open()) {
+        try (Scope scope = Scope.open()) {
             Call call = new Call(backward, saved, needed, Scope.guests());
             Tensor zero = null;
             for (int i = 0; i < inputs.size(); i++) {
@@ -69,9 +69,9 @@ public final class CustomGradient {
                     zero = zero == null ? slice.sum() : zero.add(slice.sum());
                 }
             }
-            value.add_(Objects.requireNonNull(zero));
-            value.grad_fn().add_pre_hook(call.compute());
-            return value;
+            Tensor output = value.detach().add_(Objects.requireNonNull(zero)); // a view must not be changed in place
+            output.grad_fn().add_pre_hook(call.compute());
+            return scope.keep(output);
         }
     }
 
