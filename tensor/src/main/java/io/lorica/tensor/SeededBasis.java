@@ -36,6 +36,14 @@ public final class SeededBasis implements AutoCloseable {
         return Tensors.empty(DType.F32, shape).uniform_(0, 1, generator);
     }
 
+    /** The first number of a seed's stream: differs where a generator would bring back another basis. */
+    public static double fingerprint(long seed) {
+        try (Scope _ = Scope.open();
+                SeededBasis basis = new SeededBasis(seed)) {
+            return basis.unit(1).item_double();
+        }
+    }
+
     /** Kaiming's bound {@code sqrt(3) gain / sqrt(fanIn)} of a uniform draw, in the order in which torch rounds it. */
     public static double kaimingBound(double gain, long fanIn) {
         return Math.sqrt(3.0) * (gain / Math.sqrt((double) fanIn));
