@@ -116,7 +116,7 @@ public final class Adapter implements AutoCloseable {
         List<Trainable> all = new ArrayList<>();
         shared.tensors().forEach((key, tensor) -> {
             if (shared.trainable(key)) {
-                all.add(new Trainable("base_model." + key, tensor, Trainable.Role.A));
+                all.add(new Trainable("base_model." + key, tensor, shared.role(key)));
             }
         });
         sites.forEach((name, part) -> part.tensors().forEach((suffix, tensor) -> {

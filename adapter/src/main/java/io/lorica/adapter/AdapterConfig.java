@@ -159,7 +159,7 @@ public record AdapterConfig(
      */
     public List<SiteShape> plan(List<SiteShape> sites, String modelType) {
         List<SiteShape> chosen = targets.resolved(modelType, where).select(sites, modulesToSave, where);
-        chosen.forEach(site -> method.validate(settings, site, where));
+        method.validate(settings, chosen, where);
         return chosen;
     }
 

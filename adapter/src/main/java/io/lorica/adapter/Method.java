@@ -35,6 +35,11 @@ public interface Method {
      */
     default void validate(MethodConfig config, SiteShape site, String where) {}
 
+    /** The same for all sites together, where they depend on one another; the default looks at each alone. */
+    default void validate(MethodConfig config, List<SiteShape> sites, String where) {
+        sites.forEach(site -> validate(config, site, where));
+    }
+
     /**
      * Why a fresh adapter must see the checkpoint's exact weights, in words that end a sentence about the method; empty
      * where it works on a quantized base too (which gives {@code Parameter.frozen()} dequantized on demand).

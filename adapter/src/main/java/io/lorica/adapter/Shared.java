@@ -25,6 +25,11 @@ public interface Shared extends AutoCloseable {
         return false;
     }
 
+    /** How the optimizer treats that tensor. */
+    default Trainable.Role role(String key) {
+        return Trainable.Role.A;
+    }
+
     @Override
     default void close() {
         tensors().values().forEach(Tensor::close);
