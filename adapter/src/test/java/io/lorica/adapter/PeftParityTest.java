@@ -72,7 +72,7 @@ class PeftParityTest {
                     .as("saved and loaded")
                     .isLessThan(1e-4);
         }
-        if (!name.equals("olora")) {
+        if (!name.matches("olora|pissa.*")) { // read as PEFT wrote them, saved on the unchanged base
             assertThat(contents(out)).isEqualTo(contents(directory));
         }
     }

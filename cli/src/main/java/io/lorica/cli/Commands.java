@@ -21,7 +21,9 @@ final class Commands {
         line.addSubcommand(new GenerateCommand(console));
         line.addSubcommand(new LogitsCommand(console));
         line.addSubcommand(adapter(console));
-        line.addSubcommand(new CommandLine(new BenchCommand()).addSubcommand(new BenchFinetuneCommand(console)));
+        line.addSubcommand(new CommandLine(new BenchCommand())
+                .addSubcommand(new BenchFinetuneCommand(console))
+                .addSubcommand(new BenchStartCommand(console)));
         Errors errors = new Errors(console, root);
         line.setParameterExceptionHandler(errors::wrongUse).setExecutionExceptionHandler(errors::failed);
         line.setOut(new PrintWriter(console.out(), true, UTF_8)).setErr(new PrintWriter(console.err(), true, UTF_8));

@@ -35,11 +35,13 @@ public record LoraConfig(LowRankConfig lowRank, boolean dora, Init init, boolean
         /** Both from halves of one orthogonal matrix, so that {@code B A = 0}; even ranks only. */
         ORTHOGONAL,
         /** Read from PEFT files only: initial values from data, already in the file. */
-        EVA;
+        EVA,
+        /** Whatever they were, the file holds the outcome; written as {@code true}. */
+        FILE;
 
         JsonNode json() {
             return switch (this) {
-                case DEFAULT -> BooleanNode.TRUE;
+                case DEFAULT, FILE -> BooleanNode.TRUE;
                 case RANDOM -> BooleanNode.FALSE;
                 default -> TextNode.valueOf(name().toLowerCase(Locale.ROOT));
             };
@@ -55,7 +57,11 @@ public record LoraConfig(LowRankConfig lowRank, boolean dora, Init init, boolean
             if (known.contains(text)) {
                 return valueOf(text.toUpperCase(Locale.ROOT));
             }
-            if (text.matches("pissa.*|loftq|corda|lora_ga|mica")) {
+            if (text.matches("pissa(_niter_\\d+)?")) {
+                throw new LoricaException.BadInput(options.where() + ": key 'init_lora_weights' is " + node
+                        + ", which is a method of its own here; choose method 'pissa' and keep the key");
+            }
+            if (text.matches("loftq|corda|lora_ga|mica")) {
                 throw new LoricaException.Unsupported(
                         options.where() + ": key 'init_lora_weights' is " + node
                                 + ", which also changes the base's weights, and Lorica cannot make that start again; "

@@ -52,7 +52,10 @@ public final class LoraMethod implements Method {
     @Override
     public void validate(MethodConfig config, SiteShape site, String where) {
         LoraConfig lora = (LoraConfig) config;
-        lora.lowRank().validate(site, where);
+        if (lora.init() != LoraConfig.Init.FILE) {
+            // A finished adapter may have more: [B, -B0] [A; A0] of a start taken off the base has twice the rank.
+            lora.lowRank().validate(site, where);
+        }
         int r = lora.lowRank().rank(site.name());
         if (lora.init() == LoraConfig.Init.ORTHOGONAL && r % 2 != 0) {
             throw new LoricaException.BadInput(where + ": rank " + r + " at " + site.describe()
@@ -72,7 +75,7 @@ public final class LoraMethod implements Method {
     public MethodConfig loading(MethodConfig config, String where) {
         LoraConfig lora = (LoraConfig) config;
         // OLoRA's factors count from a residual that must be made again; the others are whole in the file.
-        return lora.init() == LoraConfig.Init.OLORA ? lora : lora.withInit(LoraConfig.Init.DEFAULT);
+        return lora.init() == LoraConfig.Init.OLORA ? lora : lora.withInit(LoraConfig.Init.FILE);
     }
 
     /** OLoRA is saved as plain LoRA of twice the rank, right on the unchanged base. */

@@ -91,6 +91,13 @@ public record LowRankConfig(
                 .forEach(options::harmlessOnlyWhenEmpty);
     }
 
+    /** Takes the keys of LoRA's own variants too, which the starts of other methods are not combined with. */
+    public static void takeVariants(Options options) {
+        takeOthers(options);
+        options.harmlessOnlyWhenEmpty("use_dora", "DoRA's magnitudes on top of another method's start");
+        options.harmlessOnlyWhenEmpty("lora_bias", "a bias of B on top of another method's start");
+    }
+
     void check(String where) {
         rankPattern.forEach((key, rank) -> {
             RankPattern.of(key, "rank_pattern", where);

@@ -1,0 +1,5 @@
+/** PiSSA: LoRA that starts from principal singular values and vectors. */
+@NullMarked
+package io.lorica.adapter.pissa;
+
+import org.jspecify.annotations.NullMarked;
