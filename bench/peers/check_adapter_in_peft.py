@@ -3,8 +3,8 @@
   lorica logits --model BASE --adapter ADAPTER --text "Some text" --json > lorica.json
   python check_adapter_in_peft.py --base BASE --adapter ADAPTER --logits lorica.json
 
---logits is {"tokens": [ids], "logits": [floats of the last position]}. Without it the script only checks that PEFT finds
-a place for every tensor and none left over. Exits with 1 when something differs by more than --tolerance.
+--logits is {"tokens": [ids], "logits": [floats of the last position]}. Whether or not it is given, the self-test that
+Lorica stores beside an adapter it trained is replayed, and PEFT must find a place for every tensor with none left over. Exits with 1 when something differs by more than --tolerance.
 Written with torch 2.10.0, transformers 5.23 and peft 0.21.2.
 """
 
@@ -27,6 +27,24 @@ def unmatched(model, adapter):
     return wrong, sorted(set(held) - set(written)), len(written)
 
 
+def labels(adapter):
+    """Scores of a classifier's head, which PEFT wants to be told."""
+    written = load_file(adapter / "adapter_model.safetensors")
+    heads = (".score.weight", ".classifier.weight", ".classifier.out_proj.weight")
+    return next(value.shape[0] for key, value in written.items() if key.endswith(heads))
+
+
+def replay(model, file):
+    """The largest difference from the logits that Lorica recorded when training ended."""
+    recorded = load_file(file)
+    worst = 0.0
+    for number in range(sum(key.startswith("tokens.") for key in recorded)):
+        answer = model(recorded[f"tokens.{number}"][None]).logits[0]
+        last = answer[-1] if answer.dim() == 2 else answer
+        worst = max(worst, (last[recorded[f"indices.{number}"]] - recorded[f"adapted.{number}"]).abs().max().item())
+    return worst
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--base", type=pathlib.Path, required=True)
@@ -35,8 +53,12 @@ def main():
     parser.add_argument("--tolerance", type=float, default=1e-4)
     arguments = parser.parse_args()
     config = PeftConfig.from_pretrained(arguments.adapter)
-    kind = AutoModelForSequenceClassification if config.task_type == "SEQ_CLS" else AutoModelForCausalLM
-    base = kind.from_pretrained(arguments.base, dtype=torch.float32, attn_implementation="eager")
+    if config.task_type == "SEQ_CLS":
+        kind, more = AutoModelForSequenceClassification, dict(num_labels=labels(arguments.adapter))
+    else:
+        kind, more = AutoModelForCausalLM, {}
+    base = kind.from_pretrained(arguments.base, dtype=torch.float32, attn_implementation="eager", **more)
+    base.config.pad_token_id = base.config.pad_token_id or 0
     model = PeftModel.from_pretrained(base, arguments.adapter).eval()
     wrong, absent, count = unmatched(model, arguments.adapter)
     print(f"{count - len(wrong)} of {count} tensors found their place in PEFT")
@@ -52,6 +74,11 @@ def main():
         last = ours[-1] if ours.dim() == 2 else ours
         difference = (last - torch.tensor(answer["logits"])).abs().max().item()
         print(f"largest difference of {last.numel()} logits: {difference:.3g}")
+    if (arguments.adapter / "selftest.safetensors").exists():
+        with torch.no_grad():
+            replayed = replay(model, arguments.adapter / "selftest.safetensors")
+        print(f"largest difference from the self-test: {replayed:.3g}")
+        difference = max(difference, replayed)
     sys.exit(bool(wrong or absent or difference > arguments.tolerance))
 
 

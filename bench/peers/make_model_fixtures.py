@@ -22,8 +22,8 @@ import torch
 import transformers
 from safetensors.torch import save_file
 from transformers import (
-    BertConfig, BertForSequenceClassification, BertModel, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
-    MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, RobertaConfig, RobertaForSequenceClassification,
+    BertConfig, BertForSequenceClassification, BertModel, GPT2Config, GPT2ForSequenceClassification, GPT2LMHeadModel,
+    LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification, MistralConfig, MistralForCausalLM, Qwen2Config, Qwen2ForCausalLM, RobertaConfig, RobertaForSequenceClassification,
     RobertaModel)
 
 VOCABULARY = 64
@@ -66,6 +66,10 @@ MODELS = {
     "gpt2-scaled": (GPT2LMHeadModel, GPT2Config(
         vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=64, n_inner=48, activation_function="relu",
         scale_attn_weights=False, scale_attn_by_inverse_layer_idx=True, bos_token_id=1, eos_token_id=2)),
+    "llama-classifier": (LlamaForSequenceClassification, LlamaConfig(
+        **DECODER, **GROUPED, num_labels=3, pad_token_id=0)),
+    "gpt2-regression": (GPT2ForSequenceClassification, GPT2Config(
+        vocab_size=VOCABULARY, n_embd=32, n_layer=2, n_head=4, n_positions=64, num_labels=1, pad_token_id=0)),
 }
 
 
@@ -84,6 +88,9 @@ def expected(model, config):
     for number, length in enumerate(LENGTHS):
         ids = torch.randint(3, VOCABULARY, (length,))
         answers[f"ids.{number}"] = ids
+        if hasattr(model, "score"):
+            answers[f"scores.{number}"] = model(ids[None]).logits[0].contiguous()
+            continue
         if kind not in ("bert", "roberta"):
             answers[f"logits.{number}"] = model(ids[None]).logits[0].contiguous()
             continue

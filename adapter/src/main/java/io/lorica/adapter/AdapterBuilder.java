@@ -64,7 +64,7 @@ final class AdapterBuilder {
         Set<String> known = new LinkedHashSet<>();
         model.parameters().keySet().forEach(name -> addParents(name, known));
         known.addAll(model.sites().keySet());
-        boolean classifier = "SEQ_CLS".equals(config.taskType());
+        boolean classifier = AdapterConfig.CLASSIFIER.equals(config.taskType());
         for (String module : config.modulesToSave()) {
             boolean optional = classifier && TargetSpec.SCORE_HEADS.contains(module);
             if (!optional && known.stream().noneMatch(name -> name.endsWith(module))) {

@@ -12,8 +12,9 @@ import io.lorica.tensor.LoricaException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
+import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -34,6 +35,12 @@ public record AdapterConfig(
         @Nullable String baseModel,
         @Nullable String revision,
         String where) {
+
+    /** The {@code task_type} of language models. */
+    public static final String LANGUAGE = "CAUSAL_LM";
+
+    /** The {@code task_type} of classifiers and regressions. */
+    public static final String CLASSIFIER = "SEQ_CLS";
 
     /** Name of the file in an adapter's directory. */
     public static final String FILE = "adapter_config.json";
@@ -118,13 +125,7 @@ public record AdapterConfig(
         List.of("peft_version", "auto_mapping", "inference_mode").forEach(options::take);
         TargetSpec targets = TargetSpec.parse(options);
         String task = options.text("task_type", "");
-        List<String> modules = new ArrayList<>(options.strings("modules_to_save"));
-        if (task.equals("SEQ_CLS")) {
-            // PEFT adds the score heads by itself: a fresh one is useless untrained.
-            TargetSpec.SCORE_HEADS.stream()
-                    .filter(head -> !modules.contains(head))
-                    .forEach(modules::add);
-        }
+        List<String> modules = withHeads(task, options.strings("modules_to_save"));
         Bias bias = Bias.parse(options, method);
         String base = options.text("base_model_name_or_path", "");
         String revision = options.text("revision", "");
@@ -134,6 +135,15 @@ public record AdapterConfig(
                 method, settings, targets, modules, bias, orNull(task), orNull(base), orNull(revision), where);
     }
 
+    /** PEFT adds the score heads by itself: a fresh one is useless untrained. */
+    private static List<String> withHeads(String task, List<String> modulesToSave) {
+        Set<String> modules = new LinkedHashSet<>(modulesToSave);
+        if (task.equals(CLASSIFIER)) {
+            modules.addAll(TargetSpec.SCORE_HEADS);
+        }
+        return List.copyOf(modules);
+    }
+
     private static @Nullable String orNull(String text) {
         return text.isEmpty() ? null : text;
     }
@@ -141,6 +151,12 @@ public record AdapterConfig(
     /** The same with the name of the base it was trained on. */
     public AdapterConfig withBaseModel(String name) {
         return new AdapterConfig(method, settings, targets, modulesToSave, bias, taskType, name, revision, where);
+    }
+
+    /** The same for another {@code task_type}; that of a classifier trains and saves the score head too. */
+    public AdapterConfig withTaskType(String task) {
+        return new AdapterConfig(
+                method, settings, targets, withHeads(task, modulesToSave), bias, task, baseModel, revision, where);
     }
 
     AdapterConfig withSettings(MethodConfig changed) {

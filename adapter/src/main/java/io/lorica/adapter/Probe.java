@@ -59,7 +59,7 @@ record Probe(BaseModel model, List<long[]> prompts) {
             case CausalModel causal -> causal.nextLogits(batch, Pass.inference());
             case ClassifierModel classifier -> classifier.scores(batch, Pass.inference());
             case EncoderModel encoder -> {
-                Tensor hidden = encoder.encode(batch, Pass.inference());
+                Tensor hidden = encoder.hidden(batch, Pass.inference());
                 yield hidden.select(0, hidden.size(0) - 1);
             }
             default ->

@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * @param chatTemplateSha256 hash of the chat template's text; null where none was used
  * @param eosTokenIds tokens that end an answer
  * @param padTokenId null where the tokenizer has none
+ * @param labels a classifier's labels by id, empty for a regression; null for a language model
  */
 public record Provenance(
         @JsonProperty("lorica_version") String loricaVersion,
@@ -39,7 +40,8 @@ public record Provenance(
         @JsonProperty("seed") long seed,
         @JsonProperty("chat_template_sha256") @Nullable String chatTemplateSha256,
         @JsonProperty("eos_token_ids") List<Long> eosTokenIds,
-        @JsonProperty("pad_token_id") @Nullable Long padTokenId) {
+        @JsonProperty("pad_token_id") @Nullable Long padTokenId,
+        @JsonProperty("labels") @Nullable List<String> labels) {
 
     public static final String FILE = "lorica.json";
 
@@ -49,6 +51,7 @@ public record Provenance(
 
     public Provenance {
         eosTokenIds = List.copyOf(eosTokenIds);
+        labels = labels == null ? null : List.copyOf(labels);
     }
 
     public void write(Path directory) {

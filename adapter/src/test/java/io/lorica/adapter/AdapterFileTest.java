@@ -85,7 +85,7 @@ class AdapterFileTest {
     void load_otherBaseOfTheSameShape_isRefusedByItsFingerprint(@TempDir Path out) {
         save("llama2", Q, out);
         Fingerprint other = new Fingerprint("0".repeat(64));
-        new Provenance("0.1", "lora", "elsewhere", other, null, 1, null, List.of(2L), null).write(out);
+        new Provenance("0.1", "lora", "elsewhere", other, null, 1, null, List.of(2L), null, null).write(out);
         try (BaseModel model = TinyModels.open("llama2", DType.F32)) {
             assertThatThrownBy(() -> Adapter.load(model, out, LoadOptions.STRICT))
                     .isInstanceOf(LoricaException.Incompatible.class)
@@ -119,7 +119,7 @@ class AdapterFileTest {
     @Test
     void provenance_writtenAndRead_isEqual(@TempDir Path out) {
         Provenance written = new Provenance(
-                "0.1", "lora", null, new Fingerprint("ab".repeat(32)), "cd", 5, "ef", List.of(2L, 3L), 0L);
+                "0.1", "lora", null, new Fingerprint("ab".repeat(32)), "cd", 5, "ef", List.of(2L, 3L), 0L, List.of("no", "yes"));
         written.write(out);
         assertThat(Provenance.read(out)).contains(written);
     }

@@ -94,7 +94,7 @@ final class AdapterInspectCommand implements Callable<Integer> {
 
     /** A partial match is reported here, not refused: finding out is what this command is for. */
     private Coverage coverage(String reference) {
-        try (Pretrained base = Session.pretrained(reference, DType.F32, console);
+        try (Pretrained base = Session.pretrained(reference, directory, DType.F32, console);
                 Adapter adapter = Adapter.load(
                         base.model(),
                         directory,

@@ -50,7 +50,7 @@ final class AdapterTruncateCommand implements Callable<Integer> {
         if (Files.exists(out)) {
             throw new LoricaException.BadInput(out + " is there already; choose another --out");
         }
-        try (Pretrained base = Session.pretrained(model, DType.F32, console);
+        try (Pretrained base = Session.pretrained(model, directory, DType.F32, console);
                 Adapter adapter = Adapter.load(base.model(), directory, LoadOptions.STRICT)) {
             NestedRanks ranks = adapter.ranks()
                     .orElseThrow(() -> new LoricaException.Unsupported(directory + " was trained with method '"

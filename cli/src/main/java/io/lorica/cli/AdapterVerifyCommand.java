@@ -1,7 +1,6 @@
 package io.lorica.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
-import io.lorica.adapter.AdapterConfig;
 import io.lorica.adapter.AdapterReport;
 import io.lorica.adapter.LoadOptions;
 import io.lorica.model.Pretrained;
@@ -49,9 +48,8 @@ final class AdapterVerifyCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         DType type = DType.parse(dtype);
-        AdapterConfig.read(directory); // a broken adapter is known before the base is fetched and loaded
         AdapterReport report;
-        try (Pretrained base = Session.pretrained(model, type, console)) {
+        try (Pretrained base = Session.pretrained(model, directory, type, console)) {
             report = AdapterReport.verify(directory, base.model(), LoadOptions.STRICT.withPartial());
         }
         if (json) {

@@ -1,13 +1,16 @@
 package io.lorica.cli;
 
 import io.lorica.model.CausalModel;
+import io.lorica.model.ClassifierModel;
 import io.lorica.model.Tokenizer;
 import io.lorica.tensor.LoricaException;
 import io.lorica.train.data.Example;
 import io.lorica.train.data.ExampleReader;
+import io.lorica.train.data.Labels;
 import io.lorica.train.data.ReadOptions;
 import io.lorica.train.eval.EvalResult;
 import io.lorica.train.eval.ExactMatch;
+import io.lorica.train.eval.LabelScores;
 import io.lorica.train.eval.MultipleChoice;
 import io.lorica.train.eval.Perplexity;
 import java.nio.file.Files;
@@ -27,6 +30,7 @@ import picocli.CommandLine.Option;
         description = {
             "perplexity: loss of the targets, of any data that lorica train reads.",
             "exact-match: greedy answers; the final number, or else the text, must be the reference's (GSM8K).",
+            "classification: accuracy, macro-F1 and Matthews' correlation, or those of a regression, of rows with a label.",
             "multiple-choice: log-likelihood of each choice, raw (acc) and by length (acc_norm)."
         },
         footer = {
@@ -39,7 +43,8 @@ final class EvalCommand implements Callable<Integer> {
     enum Task {
         PERPLEXITY,
         EXACT_MATCH,
-        MULTIPLE_CHOICE;
+        MULTIPLE_CHOICE,
+        CLASSIFICATION;
 
         /** As on the command line. */
         @Override
@@ -98,7 +103,9 @@ final class EvalCommand implements Callable<Integer> {
             throw new LoricaException.BadInput("--limit is " + limit + ", but must be at least 1");
         }
         try (Session session = Session.open(base, "bfloat16", console)) {
-            EvalResult result = measure(session.causal(), session.tokenizer());
+            EvalResult result = task == Task.CLASSIFICATION
+                    ? classify(session.pretrained().classifier(), session.tokenizer())
+                    : measure(session.causal(), session.tokenizer());
             if (json) {
                 console.json(result.json());
             } else {
@@ -106,6 +113,14 @@ final class EvalCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private EvalResult classify(ClassifierModel model, Tokenizer tokenizer) {
+        Labels labels = Labels.of(model);
+        ReadOptions options = ReadOptions.ofLength(Math.min(maxLength, model.contextLength()));
+        List<Example> examples = first(
+                new ExampleReader(tokenizer, options).read(data, labels).examples());
+        return shown(examples.size(), done -> LabelScores.of(task.toString(), model, examples, labels, done));
     }
 
     private EvalResult measure(CausalModel model, Tokenizer tokenizer) {
@@ -129,6 +144,7 @@ final class EvalCommand implements Callable<Integer> {
                         .sum();
                 yield shown(choices, done -> MultipleChoice.of(task.toString(), model, tokenizer, questions, done));
             }
+            case CLASSIFICATION -> throw new IllegalStateException("needs a classifier");
         };
     }
 

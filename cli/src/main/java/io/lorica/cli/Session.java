@@ -1,7 +1,7 @@
 package io.lorica.cli;
 
 import io.lorica.adapter.Adapter;
-import io.lorica.adapter.AdapterConfig;
+import io.lorica.adapter.AdapterBase;
 import io.lorica.adapter.AdapterStack;
 import io.lorica.adapter.LoadOptions;
 import io.lorica.adapter.MergeCertificate;
@@ -57,10 +57,7 @@ final class Session implements AutoCloseable {
 
     private static Session open(
             String model, @Nullable Path adapter, DType dtype, WeightFormat format, LoadOptions how, Console console) {
-        if (adapter != null) {
-            AdapterConfig.read(adapter); // a broken adapter is known before the base is fetched and loaded
-        }
-        Session session = new Session(pretrained(model, dtype, format, console));
+        Session session = new Session(pretrained(model, adapter, dtype, format, console));
         try {
             if (adapter != null) {
                 session.activate(adapter, how, console);
@@ -88,13 +85,18 @@ final class Session implements AutoCloseable {
         return pretrained;
     }
 
-    static Pretrained pretrained(String reference, DType dtype, Console console) {
-        return pretrained(reference, dtype, WeightFormat.DENSE, console);
+    /** @param adapter null for none; where it is broken, that is known before the base is fetched and loaded */
+    static Pretrained pretrained(String reference, @Nullable Path adapter, DType dtype, Console console) {
+        return pretrained(reference, adapter, dtype, WeightFormat.DENSE, console);
     }
 
-    private static Pretrained pretrained(String reference, DType dtype, WeightFormat format, Console console) {
+    private static Pretrained pretrained(
+            String reference, @Nullable Path adapter, DType dtype, WeightFormat format, Console console) {
         try (FetchProgress progress = new FetchProgress(console)) {
-            return ModelStore.standard(progress).open(reference, dtype, format);
+            ModelStore store = ModelStore.standard(progress);
+            return adapter == null
+                    ? store.open(reference, dtype, format)
+                    : AdapterBase.open(store, reference, dtype, format, adapter);
         }
     }
 

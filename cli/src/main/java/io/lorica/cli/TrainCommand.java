@@ -34,7 +34,7 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--data",
             paramLabel = "FILE",
-            description = "JSONL, CSV or Parquet: chat messages, prompt/completion, alpaca, question/answer or text."
+            description = "JSONL, CSV or Parquet: chat messages, prompt/completion, alpaca, question/answer, text, or text and label."
                     + " Also key 'data'.")
     @Nullable
     Path data;
@@ -58,6 +58,14 @@ final class TrainCommand implements Callable<Integer> {
                     + " also key 'weights'.")
     @Nullable
     String weights;
+
+    @Option(
+            names = "--task-type",
+            paramLabel = "TYPE",
+            description = "CAUSAL_LM or SEQ_CLS, as PEFT calls them (default: by the data, rows with a label train a"
+                    + " classifier); also key 'task_type'.")
+    @Nullable
+    String taskType;
 
     @Option(names = "--out", paramLabel = "DIR", description = "Run directory; also key 'out'.")
     @Nullable
@@ -115,6 +123,9 @@ final class TrainCommand implements Callable<Integer> {
             if (dense) {
                 settings.put("dtype", weights);
             }
+        }
+        if (taskType != null) {
+            settings.put("task_type", taskType);
         }
         RunSettings run = RunSettings.parse(chosen, settings, config == null ? "--set" : config.toString());
         return new FineTune.Spec(

@@ -90,6 +90,17 @@ public record Batch(
         return Tensors.of(first);
     }
 
+    /** Row of each sequence's last token. */
+    long[] lastTokens() {
+        long[] last = new long[lengths.length];
+        long at = -1;
+        for (int i = 0; i < last.length; i++) {
+            at += lengths[i];
+            last[i] = at;
+        }
+        return last;
+    }
+
     /** Refuses a sequence that goes on past the last position a model knows. */
     public void requireWithin(int contextLength) {
         for (int i = 0; i < lengths.length; i++) {

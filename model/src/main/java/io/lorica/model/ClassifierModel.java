@@ -3,8 +3,8 @@ package io.lorica.model;
 import io.lorica.tensor.Scope;
 import org.bytedeco.pytorch.Tensor;
 
-/** An encoder with a head that scores a sequence: one score per label, or a single one that is a regression's value. */
-public interface ClassifierModel extends EncoderModel {
+/** A model with a head that scores a sequence: one score per label, or a single one that is a regression's value. */
+public interface ClassifierModel extends Transformer {
 
     /** Number of scores; 1 means regression. */
     int labels();
@@ -12,15 +12,15 @@ public interface ClassifierModel extends EncoderModel {
     /**
      * The head.
      *
-     * @param hidden what {@link #encode} gave: {@code [T, hidden]}
+     * @param hidden what {@link #hidden} gave: {@code [T, hidden]}
      * @return {@code [sequences, labels]}, before any softmax, owned by the caller's innermost scope
      */
     Tensor classify(Tensor hidden, Batch batch, Pass pass);
 
-    /** Encoder and head: {@code [sequences, labels]}, owned by the caller's innermost scope. */
+    /** Model and head: {@code [sequences, labels]}, owned by the caller's innermost scope. */
     default Tensor scores(Batch batch, Pass pass) {
         try (Scope scope = Scope.open()) {
-            return scope.keep(classify(encode(batch, pass), batch, pass));
+            return scope.keep(classify(hidden(batch, pass), batch, pass));
         }
     }
 }

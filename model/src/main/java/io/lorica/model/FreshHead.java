@@ -14,6 +14,7 @@ import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.SequencedMap;
 import java.util.SequencedSet;
+import java.util.stream.IntStream;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -45,15 +46,12 @@ final class FreshHead implements TensorSource {
         String type = config.modelType();
         String name = Character.toUpperCase(type.charAt(0)) + type.substring(1);
         json.putArray("architectures").add(name + "ForSequenceClassification");
-        if (labels != json.path("id2label").size()) {
-            ObjectNode names = json.putObject("id2label");
-            ObjectNode numbers = json.putObject("label2id");
-            for (int i = 0; i < labels; i++) {
-                names.put(Integer.toString(i), "LABEL_" + i);
-                numbers.put("LABEL_" + i, i);
-            }
-        }
-        return new ModelConfig(json, config.where());
+        ModelConfig classifier = new ModelConfig(json, config.where());
+        return labels == json.path("id2label").size()
+                ? classifier
+                : classifier.withLabels(IntStream.range(0, labels)
+                        .mapToObj(label -> "LABEL_" + label)
+                        .toList());
     }
 
     @Override

@@ -1,8 +1,12 @@
 package io.lorica.model;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.tensor.LoricaException;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * A model's {@code config.json}, read by key with errors that say what was missing or of the wrong kind.
@@ -73,6 +77,45 @@ public record ModelConfig(JsonNode json, String where) {
             throw wrong(key, node, "an object");
         }
         return Optional.of(new ModelConfig(node, where + ": " + key));
+    }
+
+    /**
+     * Scores of the classification head, where the configuration describes a sequence classifier (transformers'
+     * {@code …ForSequenceClassification}); 1 is a regression.
+     */
+    public OptionalInt labels() {
+        if (!json.path("architectures").path(0).asText("").endsWith("ForSequenceClassification")) {
+            return OptionalInt.empty();
+        }
+        // transformers writes id2label whenever there are not two labels.
+        int labels = object("id2label").map(names -> names.json().size()).orElseGet(() -> integer("num_labels", 2));
+        if (labels < 1) {
+            throw new LoricaException.BadInput(where + ": a classifier needs at least 1 label in id2label");
+        }
+        return OptionalInt.of(labels);
+    }
+
+    /** Names of the labels by id ({@code id2label}); empty where the configuration names none. */
+    public List<String> labelNames() {
+        List<String> names = new ArrayList<>();
+        object("id2label").ifPresent(map -> {
+            for (int id = 0; id < map.json().size(); id++) {
+                names.add(map.text(Integer.toString(id)));
+            }
+        });
+        return names;
+    }
+
+    /** The same with other names of labels, which are as many as the scores. */
+    ModelConfig withLabels(List<String> names) {
+        ObjectNode changed = json.deepCopy();
+        ObjectNode byId = changed.putObject("id2label");
+        ObjectNode byName = changed.putObject("label2id");
+        for (int id = 0; id < names.size(); id++) {
+            byId.put(Integer.toString(id), names.get(id));
+            byName.put(names.get(id), id);
+        }
+        return new ModelConfig(changed, where);
     }
 
     public boolean has(String key) {

@@ -37,6 +37,6 @@ public interface ModelFamily {
      */
     default SequencedMap<String, long[]> classificationHead(ModelConfig config, int labels) {
         throw new LoricaException.Unsupported(config.where() + ": a classification head cannot be put on model_type '"
-                + config.modelType() + "'; use an encoder such as bert or roberta");
+                + config.modelType() + "'; use bert, roberta or a decoder");
     }
 }

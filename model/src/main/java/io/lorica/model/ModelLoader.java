@@ -43,7 +43,7 @@ public final class ModelLoader {
     }
 
     /**
-     * Loads an encoder as a classifier. A head that the checkpoint lacks is made fresh: weights from
+     * Loads an encoder or a decoder as a classifier. A head that the checkpoint lacks is made fresh: weights from
      * {@code normal(0, initializer_range)}, biases 0, as transformers makes it.
      *
      * @param labels number of scores, 1 for regression

@@ -124,14 +124,23 @@ public final class ModelStore {
     }
 
     /**
-     * Loads an encoder as a classifier; a head that the checkpoint lacks is made fresh.
+     * Loads an encoder or a decoder as a classifier; a head that the checkpoint lacks is made fresh.
      *
      * @param labels number of scores, 1 for regression
      * @param seed of a fresh head
      */
     public Pretrained openClassifier(String reference, DType dtype, int labels, Seed seed) {
         return open(
-                reference, files -> ModelLoader.loadClassifier(files.tensors(), files.config(), dtype, labels, seed));
+                reference,
+                files -> ModelLoader.loadClassifier(weights(files, dtype), files.config(), dtype, labels, seed));
+    }
+
+    /** The same with the names of the labels, which the model's configuration then holds; a regression has one. */
+    public Pretrained openClassifier(String reference, DType dtype, List<String> labels, Seed seed) {
+        return open(
+                reference,
+                files -> ModelLoader.loadClassifier(
+                        weights(files, dtype), files.config().withLabels(labels), dtype, labels.size(), seed));
     }
 
     private TensorSource weights(ModelFiles files, DType dtype) {

@@ -79,6 +79,23 @@ public final class Weights implements AutoCloseable {
         return add(new Linear(name, embedding.weight(), null, false));
     }
 
+    /**
+     * A decoder's output: the score head of a classifier where {@code config} describes one, else the vocabulary's.
+     *
+     * @param tied whether the vocabulary's shares the embedding's weight
+     */
+    public Linear decoderHead(ModelConfig config, Embedding words, boolean tied) {
+        if (config.labels().isPresent()) {
+            ignore("lm_head\\.weight", "the head of another task");
+            return head(CausalClassifier.HEAD, config.labels().getAsInt(), words.out());
+        }
+        if (tied) {
+            ignore("lm_head\\.weight", "the output is tied to the embedding");
+            return tied("lm_head", words);
+        }
+        return head("lm_head", words.in(), words.out());
+    }
+
     private Linear add(Linear linear) {
         sites.put(linear.name(), linear);
         return linear;

@@ -13,7 +13,7 @@ public abstract class EncoderContract extends SequenceContract {
 
     @Override
     protected Tensor answer(BaseModel model, Batch batch) {
-        return ((EncoderModel) model).encode(batch, Pass.inference());
+        return ((EncoderModel) model).hidden(batch, Pass.inference());
     }
 
     @Override

@@ -77,12 +77,12 @@ class ModelLoaderTest {
     }
 
     @Test
-    void loadClassifier_decoder_isRefused() {
-        Fixture fixture = Fixture.named("llama2");
-        assertThatThrownBy(
-                        () -> ModelLoader.loadClassifier(fixture.source(), fixture.config(), DType.F32, 2, new Seed(1)))
-                .isInstanceOf(LoricaException.Unsupported.class)
-                .hasMessageContaining("llama");
+    void loadClassifier_encoderWithoutItsPooler_isRefused() {
+        Fixture fixture = Fixture.named("bert");
+        RenamedTensors without = new RenamedTensors(fixture.source(), name -> name.replace("pooler", "cls"));
+        assertThatThrownBy(() -> ModelLoader.loadClassifier(without, fixture.config(), DType.F32, 2, new Seed(1)))
+                .isInstanceOf(LoricaException.BadInput.class)
+                .hasMessageContaining("bert.pooler.dense.weight is missing");
     }
 
     @Test

@@ -3,7 +3,7 @@ package io.lorica.train;
 import io.lorica.adapter.Adapter;
 import io.lorica.adapter.Trainable;
 import io.lorica.adapter.TrainingRule;
-import io.lorica.model.CausalModel;
+import io.lorica.model.Transformer;
 import io.lorica.tensor.Seed;
 import java.nio.file.Path;
 import java.util.List;
@@ -12,19 +12,19 @@ import org.bytedeco.pytorch.Tensor;
 
 /** An adapter that learns while its base stays frozen. The adapter must be active on an {@code AdapterStack}. */
 public final class AdapterTrainee implements Trainee {
-    private final CausalModel model;
+    private final Transformer model;
     private final Adapter adapter;
     private final TrainingRule rule;
 
     /** @param seed of what the method draws during training */
-    public AdapterTrainee(CausalModel model, Adapter adapter, Seed seed) {
+    public AdapterTrainee(Transformer model, Adapter adapter, Seed seed) {
         this.model = model;
         this.adapter = adapter;
         this.rule = adapter.trainingRule(seed);
     }
 
     @Override
-    public CausalModel model() {
+    public Transformer model() {
         return model;
     }
 
@@ -41,12 +41,6 @@ public final class AdapterTrainee implements Trainee {
     @Override
     public TrainingRule rule() {
         return rule;
-    }
-
-    @Override
-    public boolean headLearns() {
-        String head = model.outputHead();
-        return trainables().stream().anyMatch(trainable -> trainable.name().contains("." + head + "."));
     }
 
     @Override

@@ -1,8 +1,8 @@
 package io.lorica.train;
 
 import io.lorica.adapter.Calibration;
-import io.lorica.model.CausalModel;
 import io.lorica.model.Pass;
+import io.lorica.model.Transformer;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
@@ -13,12 +13,12 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
 
-/** Training examples run through a decoder, for methods that start from data. Those without a target are left out. */
+/** Training examples run through a model, for methods that start from data. Those without a target are left out. */
 public final class DataCalibration implements Calibration {
-    private final CausalModel model;
+    private final Transformer model;
     private final List<Example> examples;
 
-    public DataCalibration(CausalModel model, List<Example> examples) {
+    public DataCalibration(Transformer model, List<Example> examples) {
         this.model = model;
         this.examples =
                 examples.stream().filter(example -> example.targets() > 0).toList();
@@ -45,8 +45,8 @@ public final class DataCalibration implements Calibration {
     @Override
     public double backward(long from, int count) {
         MicroBatch batch = batch(from, count);
-        GradientPass pass = new GradientPass(model, model.head().overlaid(), false);
-        return pass.run(batch, batch.targets().length, Pass.inference());
+        GradientPass pass = new GradientPass(model, false);
+        return pass.run(batch, batch.examples().stream().mapToInt(Example::targets).sum(), Pass.inference());
     }
 
     @Override

@@ -1,22 +1,23 @@
 package io.lorica.train;
 
-import io.lorica.model.CausalModel;
+import io.lorica.model.Batch;
 import io.lorica.model.Pass;
+import io.lorica.model.Transformer;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.train.data.Example;
 import java.util.List;
 
-/** Held-out loss: mean negative log-likelihood over all targets, in nats. */
+/** Held-out loss: the mean of the {@link Objective} over all targets. */
 public final class Evaluation {
-    private final CausalModel model;
+    private final Transformer model;
     private final int batchSize;
-    private final TokenLoss loss;
+    private final Objective objective;
 
-    public Evaluation(CausalModel model, int batchSize) {
+    public Evaluation(Transformer model, int batchSize) {
         this.model = model;
         this.batchSize = batchSize;
-        this.loss = new TokenLoss(model, false);
+        this.objective = Objective.of(model);
     }
 
     public double loss(List<Example> examples) {
@@ -27,9 +28,10 @@ public final class Evaluation {
             try (Scope _ = Scope.open();
                     Grad _ = Grad.disabled()) {
                 Pass pass = Pass.inference();
-                sum += loss.sum(model.hidden(micro.batch(), pass), micro, pass);
+                Batch batch = micro.batch();
+                sum += objective.sum(model.hidden(batch, pass), batch, micro, pass);
             }
-            targets += micro.targets().length;
+            targets += micro.examples().stream().mapToInt(Example::targets).sum();
         }
         return sum / Math.max(1, targets);
     }

@@ -8,11 +8,11 @@ import io.lorica.adapter.AdapterStack;
 import io.lorica.adapter.Fingerprint;
 import io.lorica.adapter.Provenance;
 import io.lorica.adapter.SelfTest;
-import io.lorica.model.CausalModel;
 import io.lorica.model.ChatTemplate;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.model.Tokenizer;
+import io.lorica.model.Transformer;
 import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.Hashing;
 import io.lorica.tensor.LoricaException;
@@ -22,8 +22,11 @@ import io.lorica.train.data.DataFormat;
 import io.lorica.train.data.DataSet;
 import io.lorica.train.data.Example;
 import io.lorica.train.data.ExampleReader;
+import io.lorica.train.data.Labels;
 import io.lorica.train.data.ReadOptions;
+import io.lorica.train.data.Rows;
 import io.lorica.train.data.Template;
+import io.lorica.train.eval.LabelScores;
 import io.lorica.train.report.LossPlot;
 import io.lorica.train.report.MetricsLog;
 import io.lorica.train.report.ModelCard;
@@ -40,7 +43,7 @@ import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The main job: an adapter on a frozen language model, from a data file to a run directory.
+ * The main job: an adapter on a frozen model, from a data file to a run directory.
  *
  * <p>A run directory holds the adapter as PEFT reads it, {@code lorica.json} (where it comes from),
  * {@code selftest.safetensors} (what it computed when training ended), {@code run.json}, {@code metrics.jsonl},
@@ -51,6 +54,7 @@ public final class FineTune implements AutoCloseable {
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final Spec spec;
+    private final Task task;
     private final Pretrained base;
     private final DataSet data;
     private final DataSet.Split split;
@@ -88,6 +92,7 @@ public final class FineTune implements AutoCloseable {
 
     private FineTune(
             Spec spec,
+            Task task,
             Pretrained base,
             DataSet data,
             DataSet.Split split,
@@ -95,15 +100,15 @@ public final class FineTune implements AutoCloseable {
             Adapter adapter,
             TrainListener listener) {
         this.spec = spec;
+        this.task = task;
         this.base = base;
         this.data = data;
         this.split = split;
         this.stack = stack;
         this.adapter = adapter;
         this.reporter = new Reporter(listener);
-        CausalModel model = base.causal();
         Seed seed = new Seed(spec.training().seed());
-        trainee = new AdapterTrainee(model, adapter, seed.of("rule"));
+        trainee = new AdapterTrainee(task.model(base), adapter, seed.of("rule"));
         trainer = new Trainer(trainee, spec.training(), reporter);
     }
 
@@ -123,25 +128,27 @@ public final class FineTune implements AutoCloseable {
         if (spec.training().threads() > 0) {
             Threads.set(spec.training().threads());
         }
-        Pretrained base = store.open(
-                spec.model(), spec.training().dtype(), spec.training().weights());
+        Task task = Task.of(spec, config.taskType());
+        Pretrained base = task.open(store, spec);
         try {
-            ReadOptions options = new ReadOptions(spec.training().maxLength(), spec.template(), spec.columns());
-            ExampleReader reader = new ExampleReader(base.tokenizer(), options);
-            DataSet data = reader.read(spec.data());
+            Transformer model = task.model(base);
+            int maxLength = Math.min(spec.training().maxLength(), model.contextLength());
+            ExampleReader reader = new ExampleReader(
+                    base.tokenizer(), new ReadOptions(maxLength, spec.template(), spec.columns()));
+            DataSet data = reader.read(Rows.of(spec.data()), task.labels());
             requireEnd(data, spec);
             DataSet.Split split = spec.heldOutData() != null
                     ? new DataSet.Split(
-                            data.examples(), reader.read(spec.heldOutData()).examples())
+                            data.examples(), task.heldOut(reader, spec.heldOutData()))
                     : data.split(heldOut(spec, data), new Seed(spec.training().seed()));
             AdapterStack stack = new AdapterStack(base.model());
             Adapter adapter = Adapter.create(
-                    base.model(),
-                    config,
-                    new DataCalibration(base.causal(), split.train()),
+                    model,
+                    config.withTaskType(task.type()),
+                    new DataCalibration(model, split.train()),
                     new Seed(spec.training().seed()).of("init"));
             stack.add(NAME, adapter).activate(NAME);
-            return new FineTune(spec, base, data, split, stack, adapter, listener);
+            return new FineTune(spec, task, base, data, split, stack, adapter, listener);
         } catch (RuntimeException e) {
             base.close();
             throw e;
@@ -295,7 +302,8 @@ public final class FineTune implements AutoCloseable {
                 spec.training().seed(),
                 template.map(t -> Hashing.sha256(t.source())).orElse(null),
                 List.copyOf(tokenizer.endIds()),
-                pad.isPresent() ? pad.getAsLong() : null);
+                pad.isPresent() ? pad.getAsLong() : null,
+                task.labels().map(Labels::names).orElse(null));
     }
 
     /** The first tokens of a few examples. */
@@ -314,6 +322,10 @@ public final class FineTune implements AutoCloseable {
             results.put("held-out loss before", number(outcome.lossBefore()));
             results.put("held-out loss after", number(outcome.lossAfter()));
         }
+        task.labels().filter(_ -> !split.heldOut().isEmpty()).ifPresent(labels -> LabelScores.of(
+                        "held-out", base.classifier(), split.heldOut(), labels)
+                .values()
+                .forEach((name, interval) -> results.put("held-out " + name, number(interval.value()))));
         results.put("last training loss", number(outcome.lastTrainLoss()));
         results.put("trained parameters", Long.toString(adapter.parameterCount()));
         results.put("seconds", String.format(Locale.ROOT, "%.1f", outcome.seconds()));

@@ -2,8 +2,8 @@ package io.lorica.train;
 
 import io.lorica.adapter.Trainable;
 import io.lorica.adapter.TrainingRule;
-import io.lorica.model.CausalModel;
 import io.lorica.model.Parameter;
+import io.lorica.model.Transformer;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.SafetensorsFile;
@@ -22,12 +22,12 @@ import org.bytedeco.pytorch.Tensor;
  * in float32.
  */
 public final class FullTrainee implements Trainee, AutoCloseable {
-    private final CausalModel model;
+    private final Transformer model;
     private final DType savedAs;
     private final List<Trainable> trainables = new ArrayList<>();
 
     /** @param savedAs dtype of the written weights */
-    public FullTrainee(CausalModel model, DType savedAs) {
+    public FullTrainee(Transformer model, DType savedAs) {
         this.model = model;
         this.savedAs = savedAs;
         try (Scope _ = Scope.open();
@@ -41,7 +41,7 @@ public final class FullTrainee implements Trainee, AutoCloseable {
     }
 
     @Override
-    public CausalModel model() {
+    public Transformer model() {
         return model;
     }
 
@@ -60,11 +60,6 @@ public final class FullTrainee implements Trainee, AutoCloseable {
     @Override
     public TrainingRule rule() {
         return TrainingRule.PLAIN;
-    }
-
-    @Override
-    public boolean headLearns() {
-        return true;
     }
 
     @Override

@@ -2,8 +2,8 @@ package io.lorica.train;
 
 import io.lorica.model.Batch;
 import io.lorica.model.Block;
-import io.lorica.model.CausalModel;
 import io.lorica.model.Pass;
+import io.lorica.model.Transformer;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import java.util.ArrayList;
@@ -15,13 +15,13 @@ import org.bytedeco.pytorch.Tensor;
  * again in the backward pass: memory of one block instead of all, for about a third more time.
  */
 final class GradientPass {
-    private final CausalModel model;
-    private final TokenLoss loss;
+    private final Transformer model;
+    private final Objective objective;
     private final boolean checkpointing;
 
-    GradientPass(CausalModel model, boolean headLearns, boolean checkpointing) {
+    GradientPass(Transformer model, boolean checkpointing) {
         this.model = model;
-        this.loss = new TokenLoss(model, headLearns);
+        this.objective = Objective.of(model);
         this.checkpointing = checkpointing;
     }
 
@@ -41,7 +41,7 @@ final class GradientPass {
     }
 
     private double plain(MicroBatch micro, Batch batch, long targetsInStep, Pass pass) {
-        return loss.backward(model.hidden(batch, pass), micro, targetsInStep, pass);
+        return objective.backward(model.hidden(batch, pass), batch, micro, targetsInStep, pass);
     }
 
     private double checkpointed(MicroBatch micro, Batch batch, long targetsInStep, Pass pass) {
@@ -55,7 +55,7 @@ final class GradientPass {
             }
         }
         Tensor top = hidden.detach().requires_grad_(true);
-        double value = loss.backward(model.finish(top), micro, targetsInStep, pass);
+        double value = objective.backward(model.finish(top), batch, micro, targetsInStep, pass);
         Tensor gradient = top.grad();
         for (int i = inputs.size() - 1; i >= 0 && gradient.defined(); i--) {
             boolean learnsBelow = i > 0 || embedded.requires_grad();

@@ -6,6 +6,7 @@ import java.util.List;
 
 /**
  * Examples laid out for one forward pass: packed tokens, and the rows of the hidden states whose next token is a target.
+ * Labelled examples have no such rows.
  *
  * @param rows places in the packed tokens, ascending
  * @param targets the token that follows each row
@@ -13,7 +14,7 @@ import java.util.List;
 record MicroBatch(List<Example> examples, long[] rows, long[] targets) {
 
     static MicroBatch of(List<Example> examples) {
-        int count = examples.stream().mapToInt(Example::targets).sum();
+        int count = examples.stream().mapToInt(Example::supervisedTokens).sum();
         long[] rows = new long[count];
         long[] targets = new long[count];
         int filled = 0;
@@ -32,7 +33,7 @@ record MicroBatch(List<Example> examples, long[] rows, long[] targets) {
 
     /** The tensors of the forward pass, owned by the caller's innermost scope. */
     Batch batch() {
-        return Batch.of(examples.stream().map(Example::tokens).toList());
+        return Example.batch(examples);
     }
 
     int tokens() {

@@ -1,5 +1,6 @@
 package io.lorica.train;
 
+import io.lorica.model.Batch;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
@@ -22,31 +23,25 @@ import org.bytedeco.pytorch.global.torch;
  * <p>For a frozen head the gradient is written down instead of recorded: {@code dL/dh_i = (softmax(h_i W^T) -
  * onehot(t_i)) W / n}, softmax in float32.
  */
-final class TokenLoss {
+final class TokenLoss implements Objective {
     /** Rows of one chunk: 256 rows of a 49k vocabulary are 50 MB in float32. */
     private static final int CHUNK = 256;
 
     private final CausalModel model;
-    private final boolean headLearns;
 
-    /** @param headLearns whether the head's weight, or an overlay on it, takes gradients */
-    TokenLoss(CausalModel model, boolean headLearns) {
+    TokenLoss(CausalModel model) {
         this.model = model;
-        this.headLearns = headLearns;
     }
 
-    /**
-     * Adds the gradients of one micro-batch.
-     *
-     * @param hidden {@code [T, hidden]}, the output of {@link CausalModel#finish}
-     * @param targetsInStep {@code n}
-     * @return the micro-batch's part of the loss, in nats
-     */
-    double backward(Tensor hidden, MicroBatch micro, long targetsInStep, Pass pass) {
+    @Override
+    public double backward(Tensor hidden, Batch batch, MicroBatch micro, long targetsInStep, Pass pass) {
         if (micro.rows().length == 0) {
             return 0;
         }
         try (Scope _ = Scope.open()) {
+            Linear head = model.head();
+            boolean headLearns = head.overlaid()
+                    || (head.weight().overridden() && head.weight().value().requires_grad());
             Tensor leaf = hidden.detach().index_select(0, Tensors.of(micro.rows()));
             Tensor targets = Tensors.of(micro.targets());
             Tensor gradient = torch.empty_like(leaf);
@@ -71,8 +66,8 @@ final class TokenLoss {
         }
     }
 
-    /** Loss of one micro-batch without gradients, summed over its targets. */
-    double sum(Tensor hidden, MicroBatch micro, Pass pass) {
+    @Override
+    public double sum(Tensor hidden, Batch batch, MicroBatch micro, Pass pass) {
         double sum = 0;
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {

@@ -2,7 +2,7 @@ package io.lorica.train;
 
 import io.lorica.adapter.Trainable;
 import io.lorica.adapter.TrainingRule;
-import io.lorica.model.CausalModel;
+import io.lorica.model.Transformer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SequencedMap;
@@ -11,7 +11,7 @@ import org.bytedeco.pytorch.Tensor;
 /** What a {@link Trainer} moves: an adapter on a frozen model, or a whole model. */
 public interface Trainee {
 
-    CausalModel model();
+    Transformer model();
 
     /** Float32 leaves that take gradients. */
     List<Trainable> trainables();
@@ -21,9 +21,6 @@ public interface Trainee {
 
     /** What the method changes about the loop. */
     TrainingRule rule();
-
-    /** Whether the output head takes gradients, itself or by an overlay. */
-    boolean headLearns();
 
     /** Writes what was learned, in the form others load. */
     void save(Path directory);

@@ -36,7 +36,7 @@ public final class Trainer {
         this.trainee = trainee;
         this.config = config;
         this.listener = listener;
-        gradients = new GradientPass(trainee.model(), trainee.headLearns(), config.gradientCheckpointing());
+        gradients = new GradientPass(trainee.model(), config.gradientCheckpointing());
         evaluation = new Evaluation(trainee.model(), config.batchSize());
     }
 

@@ -69,7 +69,7 @@ public record TrainingCheck(long targets, List<Way> ways, double tolerance) {
     }
 
     private static Way step(Trainee trainee, List<Example> examples, int size, long targets) {
-        GradientPass pass = new GradientPass(trainee.model(), trainee.headLearns(), false);
+        GradientPass pass = new GradientPass(trainee.model(), false);
         try {
             double loss = 0;
             for (int from = 0; from < examples.size(); from += size) {

@@ -3,6 +3,7 @@ package io.lorica.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import io.lorica.model.Batch;
 import io.lorica.model.Pass;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
@@ -50,7 +51,7 @@ class TokenLossTest {
         try (TinyRun run = TinyRun.open().shaken()) {
             long targets = examples.stream().mapToLong(Example::targets).sum();
             double loss =
-                    new GradientPass(run.model(), false, false).run(MicroBatch.of(examples), targets, Pass.inference());
+                    new GradientPass(run.model(), false).run(MicroBatch.of(examples), targets, Pass.inference());
             assertThat(loss).isCloseTo(slowly(run, examples), within(1e-6));
         }
     }
@@ -62,7 +63,7 @@ class TokenLossTest {
             long targets = examples.stream().mapToLong(Example::targets).sum();
             assertThat(targets).isGreaterThan(256);
             double loss =
-                    new GradientPass(run.model(), false, false).run(MicroBatch.of(examples), targets, Pass.inference());
+                    new GradientPass(run.model(), false).run(MicroBatch.of(examples), targets, Pass.inference());
             assertThat(loss).isCloseTo(slowly(run, examples), within(1e-6));
         }
     }
@@ -72,7 +73,7 @@ class TokenLossTest {
         Example silent = Example.ofTokens(new long[] {4, 5, 6}, new boolean[3]);
         try (TinyRun run = TinyRun.open().shaken()) {
             double loss =
-                    new GradientPass(run.model(), false, true).run(MicroBatch.of(List.of(silent)), 1, Pass.inference());
+                    new GradientPass(run.model(), true).run(MicroBatch.of(List.of(silent)), 1, Pass.inference());
             assertThat(loss).isZero();
             assertThat(run.gradients().values()).allMatch(values -> values.length == 0);
         }
@@ -94,18 +95,19 @@ class TokenLossTest {
         MicroBatch micro = MicroBatch.of(examples);
         try (TinyRun run = TinyRun.open();
                 Scope _ = Scope.open()) {
-            Tensor hidden = run.model().hidden(micro.batch(), Pass.inference()).detach();
+            Batch batch = micro.batch();
+            Tensor hidden = run.model().hidden(batch, Pass.inference()).detach();
             Tensor leaf = hidden.clone().requires_grad_(true);
-            TokenLoss loss = new TokenLoss(run.model(), false);
-            loss.backward(leaf, micro, 1, Pass.inference());
+            TokenLoss loss = new TokenLoss(run.model());
+            loss.backward(leaf, batch, micro, 1, Pass.inference());
             int width = (int) hidden.size(1);
             int place = (int) micro.rows()[1] * width + 7;
             float[] values = Tensors.floats(hidden);
             double step = 0.05;
             values[place] += (float) step;
-            double above = loss.sum(Tensors.of(values, hidden.size(0), width), micro, Pass.inference());
+            double above = loss.sum(Tensors.of(values, hidden.size(0), width), batch, micro, Pass.inference());
             values[place] -= (float) (2 * step);
-            double below = loss.sum(Tensors.of(values, hidden.size(0), width), micro, Pass.inference());
+            double below = loss.sum(Tensors.of(values, hidden.size(0), width), batch, micro, Pass.inference());
             assertThat((double) Tensors.floats(leaf.grad())[place])
                     .isCloseTo((above - below) / (2 * step), within(1e-4));
         }

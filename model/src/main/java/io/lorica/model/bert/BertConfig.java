@@ -3,6 +3,7 @@ package io.lorica.model.bert;
 import io.lorica.model.Activation;
 import io.lorica.model.ModelConfig;
 import io.lorica.tensor.LoricaException;
+import java.util.OptionalInt;
 
 /**
  * Sizes of a BERT or RoBERTa model, from {@code config.json}.
@@ -44,10 +45,10 @@ record BertConfig(
                     config.where() + ": hidden_size " + hidden + " must be a multiple of num_attention_heads " + heads);
         }
         double dropout = config.number("hidden_dropout_prob", 0.1);
-        boolean classifier = isClassifier(config);
+        OptionalInt labels = config.labels();
         return new BertConfig(
                 roberta,
-                classifier ? config.modelType() + "." : "",
+                labels.isPresent() ? config.modelType() + "." : "",
                 hidden,
                 config.integer("intermediate_size"),
                 config.integer("num_hidden_layers"),
@@ -58,25 +59,10 @@ record BertConfig(
                 config.integer("type_vocab_size", 2),
                 config.number("layer_norm_eps", 1e-12),
                 Activation.of(config, "hidden_act", Activation.GELU),
-                classifier ? labels(config) : 0,
+                labels.orElse(0),
                 dropout,
                 config.number("attention_probs_dropout_prob", 0.1),
                 config.number("classifier_dropout", dropout));
-    }
-
-    /** Whether the configuration describes a sequence classifier (transformers' {@code …ForSequenceClassification}). */
-    static boolean isClassifier(ModelConfig config) {
-        return config.json().path("architectures").path(0).asText("").endsWith("ForSequenceClassification");
-    }
-
-    /** transformers writes {@code id2label} whenever there are not two labels. */
-    private static int labels(ModelConfig config) {
-        int fallback = config.integer("num_labels", 2);
-        int labels = config.object("id2label").map(names -> names.json().size()).orElse(fallback);
-        if (labels < 1) {
-            throw new LoricaException.BadInput(config.where() + ": a classifier needs at least 1 label in id2label");
-        }
-        return labels;
     }
 
     private static void refuseUnsupported(ModelConfig config) {

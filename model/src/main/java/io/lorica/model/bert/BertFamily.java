@@ -25,7 +25,7 @@ public final class BertFamily implements ModelFamily {
     @Override
     public TensorSource named(ModelConfig config, TensorSource source) {
         String own = config.modelType() + ".";
-        String prefix = BertConfig.isClassifier(config) ? own : "";
+        String prefix = config.labels().isPresent() ? own : "";
         return new RenamedTensors(source, name -> {
             String bare = name.startsWith(own) ? name.substring(own.length()) : name;
             String modern =
@@ -48,15 +48,20 @@ public final class BertFamily implements ModelFamily {
         return model;
     }
 
+    /**
+     * BERT's head is one map on the pooler. A checkpoint without the pooler is refused: a fresh one would be part of the
+     * base, which no adapter file holds, so that a trained adapter would compute something else on the next load.
+     */
     @Override
     public SequencedMap<String, long[]> classificationHead(ModelConfig config, int labels) {
         long hidden = config.integer("hidden_size");
         SequencedMap<String, long[]> head = new LinkedHashMap<>();
         boolean roberta = config.modelType().equals("roberta");
-        String pool = roberta ? "classifier.dense" : "bert.pooler.dense";
         String out = roberta ? "classifier.out_proj" : "classifier";
-        head.put(pool + ".weight", new long[] {hidden, hidden});
-        head.put(pool + ".bias", new long[] {hidden});
+        if (roberta) {
+            head.put("classifier.dense.weight", new long[] {hidden, hidden});
+            head.put("classifier.dense.bias", new long[] {hidden});
+        }
         head.put(out + ".weight", new long[] {labels, hidden});
         head.put(out + ".bias", new long[] {labels});
         return head;

@@ -1,11 +1,13 @@
 package io.lorica.model.gpt2;
 
 import io.lorica.model.BaseModel;
+import io.lorica.model.CausalClassifier;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelFamily;
 import io.lorica.model.RenamedTensors;
 import io.lorica.model.Weights;
 import io.lorica.tensor.TensorSource;
+import java.util.SequencedMap;
 import java.util.Set;
 
 /** Reads {@code gpt2} checkpoints. */
@@ -26,6 +28,11 @@ public final class Gpt2Family implements ModelFamily {
 
     @Override
     public BaseModel build(ModelConfig config, Weights weights) {
-        return new Gpt2Model(config, Gpt2Config.from(config), weights);
+        return CausalClassifier.where(config.labels(), new Gpt2Model(config, Gpt2Config.from(config), weights));
+    }
+
+    @Override
+    public SequencedMap<String, long[]> classificationHead(ModelConfig config, int labels) {
+        return CausalClassifier.freshHead(labels, config.integer("n_embd", 768));
     }
 }

@@ -33,13 +33,8 @@ final class Gpt2Model extends LoadedModel implements CausalModel {
                 .mapToObj(layer -> new Gpt2Block(layer, config, weights))
                 .toList();
         norm = LayerNorm.of(weights, "transformer.ln_f", config.hiddenSize(), config.eps());
-        head = config.tied()
-                ? weights.tied("lm_head", words)
-                : weights.head("lm_head", config.vocabSize(), config.hiddenSize());
+        head = weights.decoderHead(source, words, config.tied());
         weights.ignore(".*\\.attn\\.(bias|masked_bias)", "the causal mask, which attention makes itself");
-        if (config.tied()) {
-            weights.ignore("lm_head\\.weight", "the output is tied to the embedding");
-        }
         weights.finish(source.where());
     }
 

@@ -1,11 +1,13 @@
 package io.lorica.model.llama;
 
 import io.lorica.model.BaseModel;
+import io.lorica.model.CausalClassifier;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelFamily;
 import io.lorica.model.RenamedTensors;
 import io.lorica.model.Weights;
 import io.lorica.tensor.TensorSource;
+import java.util.SequencedMap;
 import java.util.Set;
 
 /** Reads {@code llama}, {@code mistral} and {@code qwen2} checkpoints. */
@@ -26,6 +28,11 @@ public final class LlamaFamily implements ModelFamily {
 
     @Override
     public BaseModel build(ModelConfig config, Weights weights) {
-        return new LlamaModel(config, LlamaConfig.from(config), weights);
+        return CausalClassifier.where(config.labels(), new LlamaModel(config, LlamaConfig.from(config), weights));
+    }
+
+    @Override
+    public SequencedMap<String, long[]> classificationHead(ModelConfig config, int labels) {
+        return CausalClassifier.freshHead(labels, config.integer("hidden_size"));
     }
 }

@@ -30,13 +30,8 @@ final class LlamaModel extends LoadedModel implements CausalModel {
                 .mapToObj(layer -> new LlamaBlock(layer, config, weights))
                 .toList();
         norm = RmsNorm.of(weights, "model.norm", config.hiddenSize(), config.rmsNormEps());
-        head = config.tied()
-                ? weights.tied("lm_head", embedTokens)
-                : weights.head("lm_head", config.vocabSize(), config.hiddenSize());
+        head = weights.decoderHead(source, embedTokens, config.tied());
         weights.ignore(".*\\.rotary_emb\\.inv_freq", "computed from the configuration");
-        if (config.tied()) {
-            weights.ignore("lm_head\\.weight", "the output is tied to the embedding");
-        }
         weights.finish(source.where());
     }
 

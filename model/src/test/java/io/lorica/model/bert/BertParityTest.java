@@ -40,7 +40,7 @@ class BertParityTest extends EncoderContract {
                 Grad _ = Grad.disabled();
                 Scope _ = Scope.open()) {
             Batch batch = batch(fixture.longs("ids"), fixture.longs("segments"));
-            float[] pooled = Tensors.floats(model.pool(model.encode(batch, Pass.inference()), batch, Pass.inference()));
+            float[] pooled = Tensors.floats(model.pool(model.hidden(batch, Pass.inference()), batch, Pass.inference()));
             assertThat(Distances.largest(pooled, Distances.joined(fixture.floats("pooled"))))
                     .isLessThan(1e-4);
         }
@@ -66,10 +66,10 @@ class BertParityTest extends EncoderContract {
         try (BertModel model = (BertModel) fixture.load(DType.F32);
                 Grad _ = Grad.disabled();
                 Scope _ = Scope.open()) {
-            float[] together = Tensors.floats(model.encode(Batch.of(List.of(first, second)), Pass.inference()));
+            float[] together = Tensors.floats(model.hidden(Batch.of(List.of(first, second)), Pass.inference()));
             float[] apart = Distances.joined(List.of(
-                    Tensors.floats(model.encode(Batch.of(List.of(first)), Pass.inference())),
-                    Tensors.floats(model.encode(Batch.of(List.of(second)), Pass.inference()))));
+                    Tensors.floats(model.hidden(Batch.of(List.of(first)), Pass.inference())),
+                    Tensors.floats(model.hidden(Batch.of(List.of(second)), Pass.inference()))));
             assertThat(Distances.largest(together, apart)).isLessThan(1e-5);
         }
     }
@@ -114,10 +114,10 @@ class BertParityTest extends EncoderContract {
                 Grad _ = Grad.disabled();
                 Scope _ = Scope.open()) {
             Batch batch = batch(fixture.longs("ids"), fixture.longs("segments"));
-            float[] first = Tensors.floats(model.encode(batch, Pass.training(new Seed(1))));
-            assertThat(Tensors.floats(model.encode(batch, Pass.training(new Seed(1)))))
+            float[] first = Tensors.floats(model.hidden(batch, Pass.training(new Seed(1))));
+            assertThat(Tensors.floats(model.hidden(batch, Pass.training(new Seed(1)))))
                     .isEqualTo(first);
-            assertThat(Tensors.floats(model.encode(batch, Pass.training(new Seed(2)))))
+            assertThat(Tensors.floats(model.hidden(batch, Pass.training(new Seed(2)))))
                     .isNotEqualTo(first);
         }
     }
@@ -131,8 +131,8 @@ class BertParityTest extends EncoderContract {
         try (BertModel model = (BertModel) fixture.load(DType.F32);
                 Grad _ = Grad.disabled();
                 Scope _ = Scope.open()) {
-            assertThat(Tensors.floats(model.encode(Batch.of(ids), Pass.inference())))
-                    .isEqualTo(Tensors.floats(model.encode(batch(ids, zeros), Pass.inference())));
+            assertThat(Tensors.floats(model.hidden(Batch.of(ids), Pass.inference())))
+                    .isEqualTo(Tensors.floats(model.hidden(batch(ids, zeros), Pass.inference())));
         }
     }
 
@@ -141,10 +141,10 @@ class BertParityTest extends EncoderContract {
         try (BertModel model = (BertModel) Fixture.named("roberta").load(DType.F32);
                 Scope _ = Scope.open()) {
             assertThat(model.contextLength()).isEqualTo(62);
-            assertThat(model.encode(Batch.of(List.of(new long[62])), Pass.inference())
+            assertThat(model.hidden(Batch.of(List.of(new long[62])), Pass.inference())
                             .size(0))
                     .isEqualTo(62);
-            assertThatThrownBy(() -> model.encode(Batch.of(List.of(new long[63])), Pass.inference()))
+            assertThatThrownBy(() -> model.hidden(Batch.of(List.of(new long[63])), Pass.inference()))
                     .isInstanceOf(LoricaException.BadInput.class)
                     .hasMessageContaining("63 tokens");
         }

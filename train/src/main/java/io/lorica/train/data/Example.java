@@ -1,5 +1,7 @@
 package io.lorica.train.data;
 
+import io.lorica.model.Batch;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -28,12 +30,30 @@ public record Example(long[] tokens, boolean[] supervised, double label, long @N
         return new Example(tokens, supervised, Double.NaN, null);
     }
 
+    /** The packed tensors of a forward pass, with the token types of text pairs; in the caller's innermost scope. */
+    public static Batch batch(List<Example> examples) {
+        Batch batch = Batch.of(examples.stream().map(Example::tokens).toList());
+        return examples.stream().anyMatch(example -> example.segments != null)
+                ? batch.withSegments(
+                        examples.stream().map(Example::tokenTypes).toList())
+                : batch;
+    }
+
+    private long[] tokenTypes() {
+        return segments != null ? segments : new long[tokens.length];
+    }
+
     public int length() {
         return tokens.length;
     }
 
-    /** Number of targets. */
+    /** What the example counts for in the loss: its label, or each of its supervised tokens. */
     public int targets() {
+        return Double.isNaN(label) ? supervisedTokens() : 1;
+    }
+
+    /** Number of tokens that are targets. */
+    public int supervisedTokens() {
         int count = 0;
         for (boolean target : supervised) {
             count += target ? 1 : 0;

@@ -8,8 +8,10 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Reads a data file as token examples.
@@ -19,10 +21,13 @@ import java.util.Set;
  */
 public final class ExampleReader {
     private final PromptEncoder encoder;
+    private final Truncation truncation;
     private final ReadOptions options;
 
     public ExampleReader(Tokenizer tokenizer, ReadOptions options) {
         encoder = new PromptEncoder(tokenizer, options.template());
+        truncation = new Truncation(
+                Arrays.stream(tokenizer.encode("", true)).boxed().collect(Collectors.toSet()));
         this.options = options;
     }
 
@@ -41,8 +46,7 @@ public final class ExampleReader {
      * @throws LoricaException.BadInput when the rows are broken, of no known kind, or none
      */
     public DataSet read(Rows rows, Optional<Labels> known) {
-        Row first = rows.first().orElseThrow(() -> new LoricaException.BadInput(rows.file() + " has no rows; fill it"));
-        DataFormat format = DataFormat.detect(first, options.columns());
+        DataFormat format = format(rows, options.columns());
         Optional<Labels> labels = format instanceof DataFormat.Classification classes
                 ? known.or(() -> Optional.of(labels(rows, classes)))
                 : Optional.empty();
@@ -53,6 +57,23 @@ public final class ExampleReader {
             add(row, format, labels, collector);
         });
         return collector.finish(count, format, hashing.hex(), labels);
+    }
+
+    /**
+     * The labels of a file's rows, without a tokenizer; empty where the rows are language data.
+     *
+     * @param columns as {@link ReadOptions#columns}
+     */
+    public static Optional<Labels> labels(Path file, Map<String, String> columns) {
+        Rows rows = Rows.of(file);
+        return format(rows, columns) instanceof DataFormat.Classification classes
+                ? Optional.of(labels(rows, classes))
+                : Optional.empty();
+    }
+
+    private static DataFormat format(Rows rows, Map<String, String> columns) {
+        Row first = rows.first().orElseThrow(() -> new LoricaException.BadInput(rows.file() + " has no rows; fill it"));
+        return DataFormat.detect(first, columns);
     }
 
     private static Labels labels(Rows rows, DataFormat.Classification format) {
@@ -66,12 +87,13 @@ public final class ExampleReader {
             case DataFormat.Text text -> chunks(row.text(text.column()), collector);
             case DataFormat.Classification classes -> {
                 double label = labels.orElseThrow().value(row, classes.label());
-                collector.add(classify(row, classes, label), false, options.maxLength());
+                collector.add(classify(row, classes, label), false, truncation::to);
             }
             default -> {
                 Encoded encoded = encoder.encode(row, format);
                 collector.resplit += encoded.resplit();
-                collector.add(Example.ofTokens(encoded.tokens(), encoded.supervised()), true, options.maxLength());
+                collector.add(
+                        Example.ofTokens(encoded.tokens(), encoded.supervised()), true, ExampleReader::cut);
             }
         }
     }
@@ -102,8 +124,19 @@ public final class ExampleReader {
             long[] chunk = Arrays.copyOfRange(tokens, start, Math.min(tokens.length, start + options.maxLength()));
             boolean[] supervised = new boolean[chunk.length];
             Arrays.fill(supervised, 1, chunk.length, true);
-            collector.add(Example.ofTokens(chunk, supervised), true, options.maxLength());
+            collector.add(Example.ofTokens(chunk, supervised), true, ExampleReader::cut);
         }
+    }
+
+    /** A way to shorten an example that is too long. */
+    @FunctionalInterface
+    private interface Cut {
+        Example to(int length, Example whole);
+    }
+
+    /** The end goes. */
+    private static Example cut(int length, Example whole) {
+        return Example.ofTokens(Arrays.copyOf(whole.tokens(), length), Arrays.copyOf(whole.supervised(), length));
     }
 
     /** Examples and what became of the rows. */
@@ -116,9 +149,10 @@ public final class ExampleReader {
         private long resplit;
         private long withEnd;
 
-        void add(Example whole, boolean needsTarget, int maxLength) {
-            Example example = whole.length() <= maxLength ? whole : cut(whole, maxLength);
-            truncated += whole.length() <= maxLength ? 0 : 1;
+        void add(Example whole, boolean needsTarget, Cut cut) {
+            boolean fits = whole.length() <= options.maxLength();
+            Example example = fits ? whole : cut.to(options.maxLength(), whole);
+            truncated += fits ? 0 : 1;
             int count = example.targets();
             if (needsTarget && count == 0) {
                 dropped++;
@@ -137,15 +171,6 @@ public final class ExampleReader {
                 }
             }
             return false;
-        }
-
-        private static Example cut(Example whole, int length) {
-            long[] segments = whole.segments();
-            return new Example(
-                    Arrays.copyOf(whole.tokens(), length),
-                    Arrays.copyOf(whole.supervised(), length),
-                    whole.label(),
-                    segments == null ? null : Arrays.copyOf(segments, length));
         }
 
         DataSet finish(long rows, DataFormat format, String hash, Optional<Labels> labels) {

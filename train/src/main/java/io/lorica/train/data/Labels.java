@@ -1,10 +1,13 @@
 package io.lorica.train.data;
 
+import io.lorica.model.ClassifierModel;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.TreeSet;
+import java.util.stream.IntStream;
 
 /**
  * The classes of a classification set: names to ids and back. A regression has none.
@@ -23,8 +26,9 @@ public record Labels(List<String> names) {
     }
 
     /**
-     * From the values of a label column: whole numbers {@code 0 … n-1} are ids as they stand; numbers with a fraction
-     * make a regression; other values are class names in alphabetical order.
+     * From the values of a label column: whole numbers {@code 0 … n-1} are ids as they stand, other whole numbers are
+     * classes in their order; numbers of which one has a point or an exponent make a regression (write {@code 3.0} for
+     * 3 where whole numbers are values); anything else is a class name, in alphabetical order.
      */
     public static Labels of(Collection<String> values) {
         TreeSet<String> distinct = new TreeSet<>(values);
@@ -32,18 +36,46 @@ public record Labels(List<String> names) {
             throw new LoricaException.BadInput("there are no labels; the data file has no rows");
         }
         if (distinct.stream().allMatch(Labels::isNumber)) {
-            boolean ids = distinct.stream().allMatch(value -> value.matches("\\d{1,6}"));
-            if (!ids) {
-                return regression();
-            }
-            int largest = distinct.stream().mapToInt(Integer::parseInt).max().orElse(0);
-            if (largest < 2 * distinct.size() + 8) {
-                return new Labels(java.util.stream.IntStream.rangeClosed(0, largest)
-                        .mapToObj(Integer::toString)
-                        .toList());
-            }
+            return ofNumbers(distinct);
         }
         return new Labels(List.copyOf(distinct));
+    }
+
+    private static Labels ofNumbers(TreeSet<String> distinct) {
+        if (!distinct.stream().allMatch(value -> value.matches("[-+]?\\d{1,9}"))) {
+            return regression();
+        }
+        List<String> ordered = distinct.stream()
+                .sorted(Comparator.comparingInt(Integer::parseInt))
+                .toList();
+        int largest = Integer.parseInt(ordered.getLast());
+        boolean ids = distinct.stream().allMatch(value -> value.matches("\\d+")) && largest < 2 * distinct.size() + 8;
+        return new Labels(
+                ids
+                        ? IntStream.rangeClosed(0, largest)
+                                .mapToObj(Integer::toString)
+                                .toList()
+                        : ordered);
+    }
+
+    /** The labels of a model: those its configuration names, which are numbers where it has only {@code LABEL_0} …. */
+    public static Labels of(ClassifierModel model) {
+        if (model.labels() == 1) {
+            return regression();
+        }
+        List<String> names = model.config().labelNames();
+        boolean unnamed = names.isEmpty() || names.stream().allMatch(name -> name.matches("LABEL_\\d+"));
+        return new Labels(
+                unnamed
+                        ? IntStream.range(0, model.labels())
+                                .mapToObj(Integer::toString)
+                                .toList()
+                        : names);
+    }
+
+    /** The names of a head's scores: the classes, or one for a regression's value. */
+    public List<String> scores() {
+        return isRegression() ? List.of("value") : names;
     }
 
     public boolean isRegression() {

@@ -1,6 +1,5 @@
 package io.lorica.train.eval;
 
-import io.lorica.model.Batch;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Pass;
 import io.lorica.tensor.DType;
@@ -63,7 +62,7 @@ final class TargetScores {
         float[] flat = new float[rows.size()];
         try (Scope _ = Scope.open()) {
             Tensor hidden =
-                    model.hidden(Batch.of(examples.stream().map(Example::tokens).toList()), Pass.inference());
+                    model.hidden(Example.batch(examples), Pass.inference());
             for (int from = 0; from < flat.length; from += LOGIT_ROWS) {
                 int to = Math.min(flat.length, from + LOGIT_ROWS);
                 float[] part = chunk(model, hidden, longs(rows.subList(from, to)), longs(targets.subList(from, to)));
@@ -87,7 +86,7 @@ final class TargetScores {
         List<float[]> parts = new ArrayList<>();
         int at = 0;
         for (Example example : examples) {
-            int count = example.targets();
+            int count = example.supervisedTokens();
             parts.add(java.util.Arrays.copyOfRange(flat, at, at + count));
             at += count;
         }
