@@ -102,6 +102,14 @@ public final class Adapter implements AutoCloseable {
         return modules;
     }
 
+    /**
+     * Names of the base's weights that this adapter replaces whole ({@code modules_to_save}, {@code bias}) rather than
+     * adds to.
+     */
+    public List<String> replaced() {
+        return modules.stream().map(module -> module.parameter().name()).toList();
+    }
+
     /** What was found in the file; empty for an adapter that was not loaded. */
     public Optional<Coverage> coverage() {
         return Optional.ofNullable(coverage);

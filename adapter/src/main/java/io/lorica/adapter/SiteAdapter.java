@@ -63,6 +63,16 @@ public interface SiteAdapter extends AutoCloseable {
         return Optional.empty();
     }
 
+    /**
+     * The product that outside training is all {@link #apply} adds; empty where it is anything else. Who overrides
+     * {@code apply} below a class that has factors must answer anew here.
+     *
+     * @return tensors that may be computed, owned by the caller's innermost scope or by this object
+     */
+    default Optional<Factors> plainProduct() {
+        return Optional.empty();
+    }
+
     @Override
     default void close() {
         tensors().values().forEach(Tensor::close);

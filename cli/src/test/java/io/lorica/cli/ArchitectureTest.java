@@ -28,6 +28,8 @@ class ArchitectureTest {
                 .definedBy("io.lorica.bench..")
                 .layer("train")
                 .definedBy("io.lorica.train..")
+                .layer("serve")
+                .definedBy("io.lorica.serve..")
                 .layer("adapter")
                 .definedBy("io.lorica.adapter..")
                 .layer("model")
@@ -40,10 +42,12 @@ class ArchitectureTest {
                 .mayOnlyBeAccessedByLayers("cli")
                 .whereLayer("train")
                 .mayOnlyBeAccessedByLayers("bench", "cli")
+                .whereLayer("serve")
+                .mayOnlyBeAccessedByLayers("bench", "cli")
                 .whereLayer("adapter")
-                .mayOnlyBeAccessedByLayers("train", "bench", "cli")
+                .mayOnlyBeAccessedByLayers("serve", "train", "bench", "cli")
                 .whereLayer("model")
-                .mayOnlyBeAccessedByLayers("adapter", "train", "bench", "cli")
+                .mayOnlyBeAccessedByLayers("adapter", "serve", "train", "bench", "cli")
                 .withOptionalLayers(true)
                 .check(CLASSES);
     }

@@ -5,8 +5,8 @@ import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
-/** One sequence while it is generated. */
-final class Answer {
+/** One sequence while it is generated: fed with logits, it chooses tokens and gives out text until it is finished. */
+public final class Answer {
     private final int promptTokens;
     private final int limit;
     private final Set<Long> endIds;
@@ -21,8 +21,12 @@ final class Answer {
     private Generation.@Nullable FinishReason reason;
     private double seconds;
 
-    /** @param limit most tokens to generate */
-    Answer(Tokenizer tokenizer, long[] prompt, Sampling sampling, int limit, int index, Consumer<String> onText) {
+    /**
+     * @param limit most tokens to generate
+     * @param index which of several answers of one seed: each draws its own numbers
+     * @param onText receives the text piece by piece, in whole characters and without the stop text
+     */
+    public Answer(Tokenizer tokenizer, long[] prompt, Sampling sampling, int limit, int index, Consumer<String> onText) {
         promptTokens = prompt.length;
         this.limit = limit;
         this.onText = onText;
@@ -33,8 +37,12 @@ final class Answer {
         tokens = new long[Math.min(64, limit)];
     }
 
-    /** Chooses the next token and shows what text it completes. */
-    void advance(float[] logits) {
+    /**
+     * Chooses the next token and shows what text it completes.
+     *
+     * @param logits {@code [vocab]}, overwritten
+     */
+    public void advance(float[] logits) {
         long token = sampler.next(logits);
         if (count == tokens.length) {
             tokens = Arrays.copyOf(tokens, Math.min(2 * count, limit));
@@ -66,15 +74,16 @@ final class Answer {
         }
     }
 
-    boolean finished() {
+    public boolean finished() {
         return reason != null;
     }
 
-    long lastToken() {
+    public long lastToken() {
         return tokens[count - 1];
     }
 
-    Generation result() {
+    /** The whole answer, once it is finished. */
+    public Generation result() {
         if (reason == null) {
             throw new IllegalStateException("the answer is not finished");
         }

@@ -5,6 +5,7 @@ import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The facts of one forward call that overlays need, handed down explicitly: nothing about a call is global state.
@@ -12,17 +13,26 @@ import org.bytedeco.pytorch.global.torch;
  * @param training whether dropout and the like are active
  * @param dropout the stream that dropout draws from; a pass that is computed again (gradient checkpointing) with an
  *     equal seed draws the same numbers
+ * @param facts what whoever attached the overlays tells them about this call; null where there is nothing to tell
  */
-public record Pass(boolean training, Seed dropout) {
+public record Pass(boolean training, Seed dropout, @Nullable Facts facts) {
 
-    private static final Pass INFERENCE = new Pass(false, new Seed(0));
+    /** What overlays of one kind need to know about a call, for example which rows belong to which adapter. */
+    public interface Facts {}
+
+    private static final Pass INFERENCE = new Pass(false, new Seed(0), null);
 
     public static Pass inference() {
         return INFERENCE;
     }
 
     public static Pass training(Seed dropout) {
-        return new Pass(true, dropout);
+        return new Pass(true, dropout, null);
+    }
+
+    /** The same call, with facts for its overlays. */
+    public Pass with(Facts value) {
+        return new Pass(training, dropout, value);
     }
 
     /**

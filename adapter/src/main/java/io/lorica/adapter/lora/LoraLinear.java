@@ -1,5 +1,6 @@
 package io.lorica.adapter.lora;
 
+import io.lorica.adapter.Factors;
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.lowrank.LowRank;
 import io.lorica.adapter.lowrank.LowRankConfig;
@@ -86,6 +87,11 @@ final class LoraLinear implements SiteAdapter {
         }
         Tensor sum = pair.add(result, x, weight);
         return bias == null ? sum : sum.add(Tensors.to(LowRank.times(bias, pair.scaling() * weight), DType.of(result)));
+    }
+
+    @Override
+    public Optional<Factors> plainProduct() {
+        return magnitude == null && bias == null ? Optional.of(pair.factors()) : Optional.empty();
     }
 
     @Override

@@ -1,5 +1,6 @@
 package io.lorica.adapter.lowrank;
 
+import io.lorica.adapter.Factors;
 import io.lorica.tensor.Scope;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
@@ -89,6 +90,11 @@ public final class Pair {
     /** Adds {@code weight s (B A - B0 A0) x} to {@code result}. */
     public Tensor add(Tensor result, Tensor x, double weight) {
         return LowRank.add(result, x, wideA(), wideB(), scaling * weight);
+    }
+
+    /** The product as it is on the unchanged base. */
+    public Factors factors() {
+        return new Factors(wideA(), wideB(), scaling);
     }
 
     /** {@code s (B A - B0 A0)}, {@code [out, in]}. */

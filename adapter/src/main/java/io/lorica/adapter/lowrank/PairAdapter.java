@@ -1,11 +1,13 @@
 package io.lorica.adapter.lowrank;
 
+import io.lorica.adapter.Factors;
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
+import java.util.Optional;
 import java.util.SequencedMap;
 import org.bytedeco.pytorch.Tensor;
 
@@ -52,6 +54,11 @@ public class PairAdapter implements SiteAdapter {
     @Override
     public Tensor apply(Tensor input, Tensor base, Tensor result, double weight, Pass pass) {
         return pair.add(result, pass.dropout(input, dropout, site.name()), weight);
+    }
+
+    @Override
+    public Optional<Factors> plainProduct() {
+        return Optional.of(pair.factors());
     }
 
     @Override

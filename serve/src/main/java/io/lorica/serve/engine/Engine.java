@@ -1,0 +1,242 @@
+package io.lorica.serve.engine;
+
+import io.lorica.model.CausalModel;
+import io.lorica.model.Tokenizer;
+import io.lorica.serve.mix.MixedOverlay;
+import io.lorica.tensor.Grad;
+import io.lorica.tensor.LoricaException;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+
+/**
+ * Generates for many requests at once, each with its own adapters, on one frozen base.
+ *
+ * <p>One platform thread owns the model (native calls would pin virtual threads). Before every forward pass it lets
+ * requests in, first come first served, as long as they fit until their end ({@link Admission}); every pass then takes
+ * one token of each running answer and fills up with pieces of prompts (continuous batching with chunked prefill).
+ */
+public final class Engine implements AutoCloseable {
+
+    /** A request under way. */
+    public interface Ticket {
+        /** Gives it up: its memory is free before the next token, and its listener is told. */
+        void cancel();
+    }
+
+    private final CausalModel model;
+    private final Tokenizer tokenizer;
+    private final EngineOptions options;
+    private final Queue queue;
+    private final Thread thread;
+    private final List<Running> running = new ArrayList<>();
+    private long promptTokens;
+    private long generatedTokens;
+    private long steps;
+    private volatile EngineStats stats;
+
+    private Engine(CausalModel model, Tokenizer tokenizer, EngineOptions options) {
+        this.model = model;
+        this.tokenizer = tokenizer;
+        this.options = options;
+        queue = new Queue(options.maxQueue());
+        stats = new EngineStats(0, 0, 0, options.cacheTokens(), 0, 0, 0);
+        thread = Thread.ofPlatform().name("lorica-engine").unstarted(this::loop);
+    }
+
+    /** Takes the model over until the engine is closed; nobody else may use it meanwhile. */
+    public static Engine start(CausalModel model, Tokenizer tokenizer, EngineOptions options) {
+        MixedOverlay.attach(model);
+        Engine engine = new Engine(model, tokenizer, options);
+        engine.thread.start();
+        return engine;
+    }
+
+    /**
+     * Puts a request in line. The listener hears of it until it ends.
+     *
+     * @throws LoricaException.BadInput where the prompt is empty, too long, or holds ids that the model lacks
+     * @throws LoricaException.Busy where too many wait already, or the engine is closing
+     */
+    public Ticket submit(Request request, Listener listener) {
+        int limit = limit(request);
+        Running entry = new Running(request, listener, tokenizer, limit);
+        queue.add(entry);
+        return entry;
+    }
+
+    public EngineStats stats() {
+        EngineStats last = stats;
+        return new EngineStats(
+                queue.size(),
+                last.running(),
+                last.cachedTokens(),
+                last.cacheTokens(),
+                last.promptTokens(),
+                last.generatedTokens(),
+                last.steps());
+    }
+
+    private int limit(Request request) {
+        long[] prompt = request.prompt();
+        if (prompt.length == 0) {
+            throw new LoricaException.BadInput(
+                    "the prompt has no tokens; give it text, or the model's first token (bos)");
+        }
+        if (prompt.length >= model.contextLength()) {
+            throw new LoricaException.BadInput("the prompt has " + prompt.length
+                    + " tokens, which leaves no room in the model's context of " + model.contextLength()
+                    + "; shorten it");
+        }
+        for (long id : prompt) {
+            if (id < 0 || id >= model.vocabularySize()) {
+                throw new LoricaException.BadInput("the prompt holds token id " + id + ", but the model has "
+                        + model.vocabularySize() + " tokens");
+            }
+        }
+        int limit = Math.min(request.sampling().maxTokens(), model.contextLength() - prompt.length);
+        if ((long) prompt.length + limit > options.cacheTokens()) {
+            throw new LoricaException.BadInput("the prompt's " + prompt.length + " tokens and " + limit
+                    + " more can never fit into the cache of " + options.cacheTokens()
+                    + " tokens; ask for fewer tokens, or start the server with a larger cache");
+        }
+        return limit;
+    }
+
+    private void loop() {
+        try (Grad _ = Grad.disabled()) {
+            while (!running.isEmpty() || queue.await()) {
+                leave();
+                enter();
+                List<Step.Slice> slices = plan();
+                if (!slices.isEmpty()) {
+                    step(slices);
+                }
+                note();
+            }
+        }
+    }
+
+    /** Lets go of those who gave up or waited too long. */
+    private void leave() {
+        for (Running request : queue.sweep(options.patience().toNanos())) {
+            if (request.cancelled()) {
+                request.drop();
+            } else {
+                request.fail(new LoricaException.Busy("the server is overloaded: the request waited "
+                        + options.patience().toMillis() + " ms without its turn coming; try again later"));
+            }
+        }
+        for (Iterator<Running> all = running.iterator(); all.hasNext(); ) {
+            Running request = all.next();
+            if (request.cancelled()) {
+                all.remove();
+                request.drop();
+            }
+        }
+    }
+
+    /** Lets in from the front of the line whoever fits until the end; stops at the first who does not. */
+    private void enter() {
+        while (running.size() < options.maxSequences()) {
+            Running first = queue.peek();
+            if (first == null || !fits(first)) {
+                return;
+            }
+            queue.pop();
+            running.add(first);
+        }
+    }
+
+    private boolean fits(Running candidate) {
+        List<Admission.Load> loads = new ArrayList<>();
+        running.forEach(request -> loads.add(new Admission.Load(request.used(), request.left())));
+        loads.add(new Admission.Load(candidate.used(), candidate.left()));
+        return Admission.peak(loads) <= options.cacheTokens();
+    }
+
+    /** One token of every answer, then pieces of prompts in order of arrival, up to the step's size. */
+    private List<Step.Slice> plan() {
+        List<Step.Slice> slices = new ArrayList<>();
+        int room = options.stepTokens();
+        for (Running request : running) {
+            if (request.pendingTokens() == 1) {
+                slices.add(new Step.Slice(request, 1));
+                room--;
+            }
+        }
+        for (Running request : running) {
+            if (request.pendingTokens() > 1 && room > 0) {
+                int count = Math.min(room, request.pendingTokens());
+                slices.add(new Step.Slice(request, count));
+                room -= count;
+            }
+        }
+        return slices;
+    }
+
+    private void step(List<Step.Slice> slices) {
+        steps++;
+        for (Step.Slice slice : slices) {
+            promptTokens += slice.request().generated() == 0 ? slice.count() : 0;
+        }
+        try {
+            new Step(slices).run(model).forEach(this::advance);
+        } catch (RuntimeException e) {
+            // The pass is lost for all who took part; the others, and the engine, go on.
+            slices.forEach(slice -> fail(slice.request(), e));
+        }
+    }
+
+    private void advance(Running request, float[] logits) {
+        try {
+            generatedTokens++;
+            request.advance(logits);
+            if (request.finished()) {
+                running.remove(request);
+                request.finish();
+            }
+        } catch (RuntimeException e) {
+            fail(request, e);
+        }
+    }
+
+    private void fail(Running request, RuntimeException cause) {
+        if (running.remove(request)) {
+            request.fail(
+                    cause instanceof LoricaException known
+                            ? known
+                            : new LoricaException.Internal(
+                                    "a step of the engine failed: " + cause.getMessage(), cause));
+        }
+    }
+
+    private void note() {
+        stats = new EngineStats(
+                0,
+                running.size(),
+                running.stream().mapToInt(Running::used).sum(),
+                options.cacheTokens(),
+                promptTokens,
+                generatedTokens,
+                steps);
+    }
+
+    /** Finishes what is running and waiting, takes nothing new, and gives the model back. */
+    @Override
+    public void close() {
+        queue.close();
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException _) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        MixedOverlay.detach(model);
+    }
+}

@@ -1,0 +1,100 @@
+package io.lorica.serve.engine;
+
+import io.lorica.model.Batch;
+import io.lorica.model.CausalModel;
+import io.lorica.model.KvCache;
+import io.lorica.model.Pass;
+import io.lorica.serve.mix.Blend;
+import io.lorica.serve.mix.Rows;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.Tensors;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.bytedeco.pytorch.Tensor;
+
+/**
+ * One forward pass over many requests: the next tokens of each, packed without padding. A request that is being read
+ * brings a piece of its prompt, one that is answered brings the token it chose last; the model sees no difference.
+ */
+final class Step {
+
+    /** A request with the tokens it brings. */
+    record Slice(Running request, int count) {
+        /** Whether the model has then seen all of its tokens, so that the next one can be chosen. */
+        boolean completes() {
+            return count == request.pendingTokens();
+        }
+    }
+
+    private final List<Slice> slices;
+
+    /** Requests with equal blends become neighbours, so that their rows go through one product. */
+    Step(List<Slice> slices) {
+        Map<Blend, Integer> order = new HashMap<>();
+        slices.forEach(slice -> order.putIfAbsent(slice.request().request().blend(), order.size()));
+        this.slices = slices.stream()
+                .sorted(Comparator.comparingInt(
+                        slice -> order.getOrDefault(slice.request().request().blend(), 0)))
+                .toList();
+    }
+
+    /** Logits of the next token for each request whose tokens are all seen; advances every request's cache. */
+    Map<Running, float[]> run(CausalModel model) {
+        try (Scope _ = Scope.open()) {
+            int layers = model.blocks().size();
+            Batch batch = Batch.of(
+                    slices.stream()
+                            .map(slice -> slice.request().next(slice.count()))
+                            .toList(),
+                    KvCache.of(slices.stream()
+                            .map(slice -> slice.request().cache(layers))
+                            .toList()));
+            Tensor hidden = model.hidden(batch, pass(slices, batch.lengths()));
+            Map<Running, float[]> logits = logits(model, hidden);
+            slices.forEach(slice -> slice.request().passed(slice.count()));
+            return logits;
+        }
+    }
+
+    private Map<Running, float[]> logits(CausalModel model, Tensor hidden) {
+        List<Slice> complete = slices.stream().filter(Slice::completes).toList();
+        Map<Running, float[]> result = new HashMap<>();
+        if (complete.isEmpty()) {
+            return result;
+        }
+        Tensor last = hidden.index_select(0, Tensors.of(lastRows()));
+        int[] ones = new int[complete.size()];
+        Arrays.fill(ones, 1);
+        float[] rows = Tensors.floats(model.head().forward(last, pass(complete, ones)));
+        int width = rows.length / complete.size();
+        for (int i = 0; i < complete.size(); i++) {
+            result.put(complete.get(i).request(), Arrays.copyOfRange(rows, i * width, (i + 1) * width));
+        }
+        return result;
+    }
+
+    private long[] lastRows() {
+        List<Long> rows = new ArrayList<>();
+        long end = 0;
+        for (Slice slice : slices) {
+            end += slice.count();
+            if (slice.completes()) {
+                rows.add(end - 1);
+            }
+        }
+        return rows.stream().mapToLong(Long::longValue).toArray();
+    }
+
+    private static Pass pass(List<Slice> slices, int[] rows) {
+        return Pass.inference()
+                .with(Rows.of(
+                        rows,
+                        slices.stream()
+                                .map(slice -> slice.request().request().blend())
+                                .toList()));
+    }
+}
