@@ -24,7 +24,9 @@ def unmatched(model, adapter):
     written = load_file(adapter / "adapter_model.safetensors")
     held = get_peft_model_state_dict(model, save_embedding_layers=False)
     wrong = [key for key, value in written.items() if key not in held or not torch.equal(held[key].float().cpu(), value)]
-    return wrong, sorted(set(held) - set(written)), len(written)
+    found = {held[key].data_ptr() for key in written if key in held}  # RandLoRA's bases: one storage under many keys
+    missing = [key for key in sorted(set(held) - set(written)) if held[key].data_ptr() not in found]
+    return wrong, missing, len(written)
 
 
 def labels(adapter):

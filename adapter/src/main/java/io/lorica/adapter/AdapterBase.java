@@ -28,8 +28,7 @@ public final class AdapterBase {
      * @param format how a language model's weights are held
      * @throws LoricaException.Unsupported for a classifier's that are not to be dense
      */
-    public static Pretrained open(
-            ModelStore store, String reference, DType dtype, WeightFormat format, Path adapter) {
+    public static Pretrained open(ModelStore store, String reference, DType dtype, WeightFormat format, Path adapter) {
         AdapterConfig config = AdapterConfig.read(adapter);
         if (!AdapterConfig.CLASSIFIER.equals(config.taskType())) {
             return store.open(reference, dtype, format);

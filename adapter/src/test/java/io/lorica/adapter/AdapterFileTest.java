@@ -119,7 +119,16 @@ class AdapterFileTest {
     @Test
     void provenance_writtenAndRead_isEqual(@TempDir Path out) {
         Provenance written = new Provenance(
-                "0.1", "lora", null, new Fingerprint("ab".repeat(32)), "cd", 5, "ef", List.of(2L, 3L), 0L, List.of("no", "yes"));
+                "0.1",
+                "lora",
+                null,
+                new Fingerprint("ab".repeat(32)),
+                "cd",
+                5,
+                "ef",
+                List.of(2L, 3L),
+                0L,
+                List.of("no", "yes"));
         written.write(out);
         assertThat(Provenance.read(out)).contains(written);
     }

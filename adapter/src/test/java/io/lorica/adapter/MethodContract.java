@@ -276,6 +276,22 @@ abstract class MethodContract {
                 .hasMessageContaining("did you mean 'target_modules'");
     }
 
+    /** Saves an adapter of these settings with {@code save_as: lora} and reads it as the plain LoRA that it is then. */
+    void assertSavedAsLora(String settings, Path out) {
+        Adapter adapter = Adapter.create(
+                model, TinyModels.config(method(), settings.replace("{'r'", "{'save_as': 'lora', 'r'")), new Seed(1));
+        stack.add("own", adapter);
+        TinyModels.shake(adapter, 0.1);
+        adapter.save(out);
+        Adapter lora = Adapter.load(model, out, LoadOptions.STRICT);
+        stack.add("lora", lora);
+        assertThat(lora.config().method().info().name()).isEqualTo("lora");
+        stack.activate("own");
+        float[] logits = logits();
+        stack.activate("lora");
+        assertThat(TinyModels.difference(logits(), logits)).isLessThan(1e-5);
+    }
+
     static void copyState(Adapter from, Adapter to) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {

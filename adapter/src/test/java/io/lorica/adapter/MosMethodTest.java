@@ -9,11 +9,13 @@ import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Tensors;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -135,5 +137,10 @@ class MosMethodTest extends MethodContract {
 
     private static Tensor pool(Adapter adapter, String key) {
         return Objects.requireNonNull(adapter.shared().tensors().get(key), key);
+    }
+
+    @Test
+    void save_asLora_isReadAsPlainLora(@TempDir Path out) {
+        assertSavedAsLora(settings(), out);
     }
 }

@@ -6,11 +6,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class NolaMethodTest extends MethodContract {
     @Override
@@ -98,5 +100,10 @@ class NolaMethodTest extends MethodContract {
         assertThatThrownBy(() -> TinyModels.config("nola", "{'nola_check': 0.25, " + TARGETS + "}"))
                 .isInstanceOf(LoricaException.Incompatible.class)
                 .hasMessageContaining("another generator");
+    }
+
+    @Test
+    void save_asLora_isReadAsPlainLora(@TempDir Path out) {
+        assertSavedAsLora(settings(), out);
     }
 }

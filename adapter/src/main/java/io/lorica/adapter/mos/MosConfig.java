@@ -4,13 +4,16 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.MethodConfig;
 import io.lorica.adapter.Options;
 import io.lorica.adapter.SiteShape;
+import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.SeededBasis;
+import java.util.LinkedHashMap;
+import java.util.List;
 
 /**
  * Settings of MoS; keys as the flags of the authors' code, {@code r} for its {@code lora_r}.
  *
- * @param r rank that each site uses, from 1; default 8
+ * @param r rank that each site uses, from 1; default 4
  * @param budget {@code valid_param_lora_r}: vectors in the pool for each layer, the e of the paper; default 2
  * @param ownRank {@code valid_param_private_r}: how many of a site's vectors are its own; 0 turns privatization off; default 1
  * @param shards {@code num_chunk_per_vec}: shards in a vector; 1 turns sharding off; default 4
@@ -19,6 +22,7 @@ import io.lorica.tensor.SeededBasis;
  * @param subset {@code subset_selection}: whether each site draws its own shards; else all take the first ones; default true
  * @param dissociated {@code pair_dissociation}: whether A and B draw apart; default true
  * @param seed {@code mos_seed}: brings back the tables of indices; default 0
+ * @param asLora {@code save_as: "lora"}: save each site's equal LoRA instead of the pools
  */
 record MosConfig(
         int r,
@@ -29,13 +33,14 @@ record MosConfig(
         double dropout,
         boolean subset,
         boolean dissociated,
-        int seed)
+        int seed,
+        boolean asLora)
         implements MethodConfig {
     private static final int MAX = 1 << 16;
 
     static MosConfig parse(Options options) {
         MosConfig config = new MosConfig(
-                options.integer("r", 8, 1, MAX),
+                options.integer("r", 4, 1, MAX),
                 options.integer("valid_param_lora_r", 2, 1, MAX),
                 options.integer("valid_param_private_r", 1, 0, MAX),
                 options.integer("num_chunk_per_vec", 4, 1, MAX),
@@ -43,7 +48,8 @@ record MosConfig(
                 options.number("lora_dropout", 0.1, 0, 0.999),
                 options.flag("subset_selection", true),
                 options.flag("pair_dissociation", true),
-                options.integer("mos_seed", 0, 0, Integer.MAX_VALUE));
+                options.integer("mos_seed", 0, 0, Integer.MAX_VALUE),
+                options.choice("save_as", "compact", List.of("compact", "lora")).equals("lora"));
         String where = options.where();
         options.take("mos_check").ifPresent(check -> {
             if (check.doubleValue() != SeededBasis.fingerprint(config.seed)) {
@@ -94,6 +100,12 @@ record MosConfig(
 
     @Override
     public void writeTo(ObjectNode json) {
+        if (asLora) {
+            json.put("peft_type", "LORA");
+            new LowRankConfig(r, alpha, dropout, false, new LinkedHashMap<>(), new LinkedHashMap<>(), false)
+                    .writeTo(json);
+            return;
+        }
         json.put("r", r);
         json.put("valid_param_lora_r", budget);
         json.put("valid_param_private_r", ownRank);

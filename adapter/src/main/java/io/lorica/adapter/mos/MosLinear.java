@@ -2,6 +2,7 @@ package io.lorica.adapter.mos;
 
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.lowrank.LowRank;
+import io.lorica.adapter.lowrank.Pair;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
@@ -48,8 +49,14 @@ final class MosLinear implements SiteAdapter {
         return new LinkedHashMap<>();
     }
 
-    ShardTables tables() {
-        return tables;
+    @Override
+    public SequencedMap<String, Tensor> saved() {
+        SequencedMap<String, Tensor> saved = new LinkedHashMap<>();
+        if (config.asLora()) {
+            saved.put(Pair.A, a());
+            saved.put(Pair.B, b().contiguous());
+        }
+        return saved;
     }
 
     @Override

@@ -37,7 +37,7 @@ public final class MosMethod implements Method {
                 true,
                 false,
                 List.of(
-                        new MethodInfo.Key("r", "8", "rank that each site uses"),
+                        new MethodInfo.Key("r", "4", "rank that each site uses"),
                         new MethodInfo.Key("valid_param_lora_r", "2", "vectors in the pool for each layer"),
                         new MethodInfo.Key("valid_param_private_r", "1", "vectors of a site that are its own"),
                         new MethodInfo.Key("num_chunk_per_vec", "4", "shards in a vector"),
@@ -45,7 +45,9 @@ public final class MosMethod implements Method {
                         new MethodInfo.Key("lora_dropout", "0.1", "dropout of the branch's input"),
                         new MethodInfo.Key("subset_selection", "true", "each site draws its own shards"),
                         new MethodInfo.Key("pair_dissociation", "true", "A and B draw apart"),
-                        new MethodInfo.Key("mos_seed", "0", "brings the tables of indices back")));
+                        new MethodInfo.Key("mos_seed", "0", "brings the tables of indices back"),
+                        new MethodInfo.Key(
+                                "save_as", "\"compact\"", "\"lora\" saves the equal LoRA, which PEFT reads")));
     }
 
     @Override

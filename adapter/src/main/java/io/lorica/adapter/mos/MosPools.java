@@ -21,8 +21,10 @@ import org.bytedeco.pytorch.Tensor;
  *
  * @param tensors {@code mos_A.TYPE} and {@code mos_B.TYPE}
  * @param types sites of each type, in the order of the model
+ * @param inFile whether they are saved; else each site's own LoRA is
  */
-record MosPools(SequencedMap<String, Tensor> tensors, SequencedMap<String, List<String>> types) implements Shared {
+record MosPools(SequencedMap<String, Tensor> tensors, SequencedMap<String, List<String>> types, boolean inFile)
+        implements Shared {
 
     static MosPools fresh(MosConfig config, List<Site> sites, Seed seed) {
         SequencedMap<String, List<Site>> types = SiteTypes.of(sites, Site::leaf, Site::in, Site::out);
@@ -43,7 +45,7 @@ record MosPools(SequencedMap<String, Tensor> tensors, SequencedMap<String, List<
                 names.put(type, members.stream().map(Site::name).toList());
             });
         }
-        return new MosPools(tensors, names);
+        return new MosPools(tensors, names, !config.asLora());
     }
 
     String type(String site) {
@@ -60,6 +62,11 @@ record MosPools(SequencedMap<String, Tensor> tensors, SequencedMap<String, List<
 
     Tensor pool(String key) {
         return Objects.requireNonNull(tensors.get(key));
+    }
+
+    @Override
+    public SequencedMap<String, Tensor> saved() {
+        return inFile ? tensors : new LinkedHashMap<>();
     }
 
     @Override

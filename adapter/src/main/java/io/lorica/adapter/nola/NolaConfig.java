@@ -4,8 +4,10 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.MethodConfig;
 import io.lorica.adapter.Options;
+import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.SeededBasis;
+import java.util.LinkedHashMap;
 import java.util.List;
 
 /**
@@ -18,8 +20,9 @@ import java.util.List;
  * @param basesB the same for B ({@code kb})
  * @param seed {@code nola_seed}: brings back the random matrices of all sites; default 0
  * @param vision {@code nola_variant: "vit"} instead of {@code "lm"}
+ * @param asLora {@code save_as: "lora"}: save the equal LoRA instead of coefficients and seed
  */
-record NolaConfig(int r, double alpha, double dropout, int basesA, int basesB, int seed, boolean vision)
+record NolaConfig(int r, double alpha, double dropout, int basesA, int basesB, int seed, boolean vision, boolean asLora)
         implements MethodConfig {
     private static final int MAX = 1 << 20;
 
@@ -34,7 +37,8 @@ record NolaConfig(int r, double alpha, double dropout, int basesA, int basesB, i
                 vision ? options.integer("ka", 1024, 1, MAX) : basis,
                 vision ? options.integer("kb", 1024, 1, MAX) : basis,
                 options.integer("nola_seed", 0, 0, Integer.MAX_VALUE),
-                vision);
+                vision,
+                options.choice("save_as", "compact", List.of("compact", "lora")).equals("lora"));
         options.take("nola_check").ifPresent(check -> config.requireSameNumbers(check, options.where()));
         return config;
     }
@@ -54,6 +58,12 @@ record NolaConfig(int r, double alpha, double dropout, int basesA, int basesB, i
 
     @Override
     public void writeTo(ObjectNode json) {
+        if (asLora) {
+            json.put("peft_type", "LORA");
+            new LowRankConfig(r, alpha, dropout, false, new LinkedHashMap<>(), new LinkedHashMap<>(), false)
+                    .writeTo(json);
+            return;
+        }
         json.put("r", r);
         json.put("lora_alpha", alpha);
         json.put("lora_dropout", dropout);

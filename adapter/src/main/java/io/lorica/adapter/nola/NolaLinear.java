@@ -2,6 +2,7 @@ package io.lorica.adapter.nola;
 
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.lowrank.LowRank;
+import io.lorica.adapter.lowrank.Pair;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
@@ -82,6 +83,17 @@ final class NolaLinear implements SiteAdapter {
     @Override
     public SequencedMap<String, Tensor> tensors() {
         return tensors;
+    }
+
+    @Override
+    public SequencedMap<String, Tensor> saved() {
+        if (!config.asLora()) {
+            return tensors;
+        }
+        SequencedMap<String, Tensor> lora = new LinkedHashMap<>();
+        lora.put(Pair.A, a().contiguous());
+        lora.put(Pair.B, b().contiguous());
+        return lora;
     }
 
     /** {@code [r, in]}. */

@@ -39,7 +39,9 @@ public final class NolaMethod implements Method {
                         new MethodInfo.Key("nola_seed", "0", "brings the random matrices back"),
                         new MethodInfo.Key("nola_variant", "\"lm\"", "\"vit\": the authors' form for vision"),
                         new MethodInfo.Key("ka", "1024", "for vit: random matrices in A"),
-                        new MethodInfo.Key("kb", "1024", "for vit: random matrices in B")));
+                        new MethodInfo.Key("kb", "1024", "for vit: random matrices in B"),
+                        new MethodInfo.Key(
+                                "save_as", "\"compact\"", "\"lora\" saves the equal LoRA, which PEFT reads")));
     }
 
     @Override
