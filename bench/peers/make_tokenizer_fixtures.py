@@ -4,13 +4,15 @@
 
 wordpiece: BERT's kind, with a stored truncation and padding that must be ignored. llama3, qwen2: byte-level BPE with
 the split and the normalizer of those families as their tokenizer.json states them, and the same vocabulary as the
-lists that a GGUF file holds. Made with tokenizers 0.22; written files: NAME.json (the tokenizer), NAME.expected.json.
+lists that a GGUF file holds. clip: transformers' CLIPTokenizer around learned merges, lower case, ends of words marked.
+Made with tokenizers 0.22 and transformers 5.23; written files: NAME.json (the tokenizer), NAME.expected.json.
 """
 
 import argparse
 import json
 import pathlib
 
+import transformers
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 TEXTS = [
@@ -53,6 +55,22 @@ def byte_level(lines, digits, normalizer, ignore_merges, bos):
     return tokenizer
 
 
+def clip(lines):
+    plain = transformers.CLIPTokenizer().backend_tokenizer
+    learned = Tokenizer(models.BPE(end_of_word_suffix="</w>"))
+    learned.normalizer, learned.pre_tokenizer = plain.normalizer, plain.pre_tokenizer
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    learned.train_from_iterator(lines, trainers.BpeTrainer(
+        vocab_size=700, end_of_word_suffix="</w>", initial_alphabet=alphabet, show_progress=False))
+    parts = json.loads(learned.to_str())["model"]
+    words = sorted(parts["vocab"], key=parts["vocab"].get)
+    words += [letter + "</w>" for letter in sorted(alphabet) if letter + "</w>" not in parts["vocab"]]
+    words += ["<|startoftext|>", "<|endoftext|>"]
+    return transformers.CLIPTokenizer(
+        vocab={word: number for number, word in enumerate(words)},
+        merges=[tuple(merge) for merge in parts["merges"]]).backend_tokenizer
+
+
 def expected(tokenizer):
     tokenizer.no_padding()
     tokenizer.no_truncation()
@@ -77,6 +95,7 @@ def main():
         "wordpiece": wordpiece(lines),
         "llama3": byte_level(lines, r"\p{N}{1,3}", None, True, True),
         "qwen2": byte_level(lines, r"\p{N}", normalizers.NFC(), False, False),
+        "clip": clip(lines),
     }
     args.out.mkdir(parents=True, exist_ok=True)
     for name, tokenizer in made.items():

@@ -31,7 +31,7 @@ public record TargetSpec(
 
     private static final Pattern ANY_LAYER = Pattern.compile(".*?\\.[^.]*\\.(\\d+)\\.");
 
-    /** What PEFT targets where the configuration does not say. */
+    /** What PEFT targets where the configuration does not say; for CLIP, which PEFT leaves out, what CLIP-LoRA adapts. */
     private static final Map<String, List<String>> USUAL = Map.of(
             "llama", List.of("q_proj", "v_proj"),
             "mistral", List.of("q_proj", "v_proj"),
@@ -39,7 +39,8 @@ public record TargetSpec(
             "gpt2", List.of("c_attn"),
             "bert", List.of("query", "value"),
             "roberta", List.of("query", "value"),
-            "t5", List.of("q", "v"));
+            "t5", List.of("q", "v"),
+            "clip", List.of("q_proj", "k_proj", "v_proj"));
 
     /** Names of a classifier's score head, which {@code all-linear} leaves out. */
     static final List<String> SCORE_HEADS = List.of("score", "classifier");

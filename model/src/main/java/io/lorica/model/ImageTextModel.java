@@ -15,6 +15,11 @@ public interface ImageTextModel extends ImageModel {
     /** {@code exp(logit_scale)}: the factor on cosines, as a number without dimensions that gradients flow into. */
     Tensor scale();
 
+    int vocabularySize();
+
+    /** The id that ends a text. */
+    long endToken();
+
     /** Longest text that positions are defined for. */
     int contextLength();
 

@@ -31,7 +31,7 @@ class TokenizerTest {
     private static final Tokenizer BYTES = load("qwen2");
 
     @ParameterizedTest
-    @ValueSource(strings = {"wordpiece", "llama3", "qwen2"})
+    @ValueSource(strings = {"wordpiece", "llama3", "qwen2", "clip"})
     void encode_texts_giveTheIdsOfThePythonLibrary(String name) {
         try (Tokenizer tokenizer = load(name)) {
             for (JsonNode row : expected(name).get("singles")) {
@@ -43,7 +43,7 @@ class TokenizerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"wordpiece", "llama3", "qwen2"})
+    @ValueSource(strings = {"wordpiece", "llama3", "qwen2", "clip"})
     void encodeWithOffsets_texts_givesSpansOfTheJavaText(String name) {
         try (Tokenizer tokenizer = load(name)) {
             for (JsonNode row : expected(name).get("singles")) {
@@ -62,7 +62,7 @@ class TokenizerTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"wordpiece", "llama3", "qwen2"})
+    @ValueSource(strings = {"wordpiece", "llama3", "qwen2", "clip"})
     void encodePair_twoTexts_givesIdsAndTypes(String name) {
         try (Tokenizer tokenizer = load(name)) {
             for (JsonNode row : expected(name).get("pairs")) {

@@ -39,6 +39,16 @@ final class ClipModel extends LoadedModel implements ImageTextModel {
     }
 
     @Override
+    public int vocabularySize() {
+        return text.vocabularySize();
+    }
+
+    @Override
+    public long endToken() {
+        return text.endToken();
+    }
+
+    @Override
     public int contextLength() {
         return text.contextLength();
     }

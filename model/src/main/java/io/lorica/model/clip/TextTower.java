@@ -51,6 +51,14 @@ final class TextTower {
         return Math.toIntExact(positions.in());
     }
 
+    int vocabularySize() {
+        return Math.toIntExact(words.in());
+    }
+
+    long endToken() {
+        return end == LEGACY_END ? words.in() - 1 : end;
+    }
+
     Tensor features(Batch batch, Pass pass) {
         batch.requireWithin(contextLength());
         try (Scope scope = Scope.open()) {
