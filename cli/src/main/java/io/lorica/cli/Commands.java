@@ -17,6 +17,8 @@ final class Commands {
         line.addSubcommand(new MethodsCommand(console));
         line.addSubcommand(new TrainCommand(console));
         line.addSubcommand(new PretrainCommand(console));
+        line.addSubcommand(new PretrainClipCommand(console));
+        line.addSubcommand(new FewShotCommand(console));
         line.addSubcommand(new EvalCommand(console));
         line.addSubcommand(new GenerateCommand(console));
         line.addSubcommand(new LogitsCommand(console));

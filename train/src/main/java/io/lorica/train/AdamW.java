@@ -21,7 +21,7 @@ import org.bytedeco.pytorch.global.torch;
  * p -= lr / (1 - b1^t) * m / (sqrt(v) / sqrt(1 - b2^t) + eps)
  * </pre>
  */
-final class AdamW implements AutoCloseable {
+public final class AdamW implements AutoCloseable {
 
     /** One tensor with its moments and its own factor on the learning rate. */
     record Slot(Trainable trainable, Tensor m, Tensor v, double rateFactor, double weightDecay) {}
@@ -32,13 +32,13 @@ final class AdamW implements AutoCloseable {
     private final double epsilon;
     private long steps;
 
-    AdamW(double beta1, double beta2, double epsilon) {
+    public AdamW(double beta1, double beta2, double epsilon) {
         this.beta1 = beta1;
         this.beta2 = beta2;
         this.epsilon = epsilon;
     }
 
-    void add(Trainable trainable, double rateFactor, double weightDecay) {
+    public void add(Trainable trainable, double rateFactor, double weightDecay) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             Tensor p = trainable.tensor().detach();
@@ -93,7 +93,7 @@ final class AdamW implements AutoCloseable {
     }
 
     /** Leaves every tensor without a gradient, so that one that takes no part in the next step is not moved by it. */
-    void clearGradients() {
+    public void clearGradients() {
         try (Scope _ = Scope.open()) {
             slots.forEach(slot -> slot.trainable().tensor().mutable_grad().reset());
         }
@@ -105,7 +105,7 @@ final class AdamW implements AutoCloseable {
      * @param learningRate of this step
      * @param factor what the method makes of it for one tensor
      */
-    void step(double learningRate, ToDoubleFunction<Trainable> factor) {
+    public void step(double learningRate, ToDoubleFunction<Trainable> factor) {
         steps++;
         double correction1 = 1 - Math.pow(beta1, (double) steps);
         double correction2 = Math.sqrt(1 - Math.pow(beta2, (double) steps));

@@ -88,7 +88,7 @@ public final class LossPlot {
         return series;
     }
 
-    private static void save(Path png, XYChart chart) {
+    static void save(Path png, XYChart chart) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try {
             ImageIO.write(BitmapEncoder.getBufferedImage(chart), "png", out);
