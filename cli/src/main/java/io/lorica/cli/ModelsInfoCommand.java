@@ -55,7 +55,9 @@ final class ModelsInfoCommand implements Callable<Integer> {
                 + info.dtypes().entrySet().stream()
                         .map(type -> type.getKey() + " " + Units.bytes(type.getValue()))
                         .collect(Collectors.joining(", ")));
-        console.print("  context     " + info.contextLength() + " tokens, vocabulary " + info.vocabulary());
+        if (info.vocabulary() > 0) { // models of several towers say it elsewhere, and those of pictures not at all
+            console.print("  context     " + info.contextLength() + " tokens, vocabulary " + info.vocabulary());
+        }
         console.print("  chat        " + (info.chatTemplate() ? "has a chat template" : "no chat template"));
         console.print("  licence     " + info.licence().orElse("not stated"));
         console.print("  sites       (name, out x in, how many)");

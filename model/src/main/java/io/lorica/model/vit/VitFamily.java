@@ -4,8 +4,6 @@ import io.lorica.model.BaseModel;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelFamily;
 import io.lorica.model.Weights;
-import java.util.LinkedHashMap;
-import java.util.SequencedMap;
 import java.util.Set;
 
 /** Reads {@code vit} checkpoints with a head (transformers' {@code ViTForImageClassification}). */
@@ -22,13 +20,5 @@ public final class VitFamily implements ModelFamily {
         weights.ignore("vit\\.pooler\\..*", "the classification head does not use the pooler");
         weights.finish(config.where());
         return model;
-    }
-
-    @Override
-    public SequencedMap<String, long[]> classificationHead(ModelConfig config, int labels) {
-        SequencedMap<String, long[]> head = new LinkedHashMap<>();
-        head.put("classifier.weight", new long[] {labels, config.integer("hidden_size")});
-        head.put("classifier.bias", new long[] {labels});
-        return head;
     }
 }
