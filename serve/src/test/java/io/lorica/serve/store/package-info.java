@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.serve.store;
+
+import org.jspecify.annotations.NullMarked;
