@@ -2,6 +2,7 @@ package io.lorica.model;
 
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Memory;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.TensorSource;
 import io.lorica.tensor.Tensors;
@@ -192,6 +193,7 @@ public final class Weights implements AutoCloseable {
         if (packing.format().quantized()) {
             requireQuantized(where);
             source.unload();
+            Memory.trim();
         }
     }
 

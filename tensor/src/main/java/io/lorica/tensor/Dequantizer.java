@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>{@code d}, {@code m} are float16 factors of a block, {@code q} unsigned quants. Works on all cores.
  */
 final class Dequantizer {
-    private static final int CHUNK_ELEMENTS = 1 << 16;
+    private static final int CHUNK_ELEMENTS = 1 << 14;
 
     private Dequantizer() {}
 
@@ -58,30 +58,36 @@ final class Dequantizer {
         int chunkBlocks = CHUNK_ELEMENTS / blockElements;
         long blockCount = blocks.byteSize() / blockBytes;
         int chunks = Math.toIntExact((blockCount + chunkBlocks - 1) / chunkBlocks);
-        IntStream.range(0, chunks).parallel().forEach(chunk -> {
-            long first = (long) chunk * chunkBlocks;
-            int count = (int) Math.min(chunkBlocks, blockCount - first);
-            byte[] in = new byte[count * blockBytes];
-            float[] values = new float[count * blockElements];
-            MemorySegment.copy(blocks, ValueLayout.JAVA_BYTE, first * blockBytes, in, 0, in.length);
-            for (int i = 0; i < count; i++) {
-                decoder.decode(in, i * blockBytes, values, i * blockElements);
+        // each worker keeps its arrays: new ones for each chunk would make Java's heap grow by the size of the model
+        int workers = Math.min(chunks, Runtime.getRuntime().availableProcessors());
+        IntStream.range(0, workers).parallel().forEach(worker -> {
+            byte[] in = new byte[chunkBlocks * blockBytes];
+            float[] values = new float[chunkBlocks * blockElements];
+            short[] rounded = new short[type == DType.BF16 ? values.length : 0];
+            for (int chunk = worker; chunk < chunks; chunk += workers) {
+                long first = (long) chunk * chunkBlocks;
+                int count = (int) Math.min(chunkBlocks, blockCount - first);
+                MemorySegment.copy(blocks, ValueLayout.JAVA_BYTE, first * blockBytes, in, 0, count * blockBytes);
+                for (int i = 0; i < count; i++) {
+                    decoder.decode(in, i * blockBytes, values, i * blockElements);
+                }
+                long offset = first * blockElements * type.bytes();
+                store(values, count * blockElements, rounded, target, offset);
             }
-            store(values, target, type, first * blockElements * type.bytes());
         });
     }
 
-    private static void store(float[] values, MemorySegment target, DType type, long offset) {
-        if (type == DType.F32) {
-            MemorySegment.copy(values, 0, target, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, values.length);
+    /** @param rounded room for bfloat16, empty where the target is float32 */
+    private static void store(float[] values, int count, short[] rounded, MemorySegment target, long offset) {
+        if (rounded.length == 0) {
+            MemorySegment.copy(values, 0, target, ValueLayout.JAVA_FLOAT_UNALIGNED, offset, count);
             return;
         }
-        short[] rounded = new short[values.length];
-        for (int i = 0; i < values.length; i++) {
+        for (int i = 0; i < count; i++) {
             int bits = Float.floatToRawIntBits(values[i]);
             rounded[i] = (short) ((bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16); // to nearest, ties to even
         }
-        MemorySegment.copy(rounded, 0, target, ValueLayout.JAVA_SHORT_UNALIGNED, offset, rounded.length);
+        MemorySegment.copy(rounded, 0, target, ValueLayout.JAVA_SHORT_UNALIGNED, offset, count);
     }
 
     /** {@code d, q[32] signed}: {@code d q}. */

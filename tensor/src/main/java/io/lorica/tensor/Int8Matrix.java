@@ -13,6 +13,9 @@ import org.bytedeco.pytorch.Tensor;
 final class Int8Matrix implements Quantized {
     private static final Aten MULTIPLY = Aten.op("aten::_weight_int8pack_mm", "");
 
+    /** Rows that are quantized at a time. */
+    private static final long PART = 2048;
+
     private final Tensor codes;
     private final Tensor scales;
     private final DType type;
@@ -27,25 +30,37 @@ final class Int8Matrix implements Quantized {
         this.type = type;
     }
 
-    static Int8Matrix quantize(Tensor weight, DType type) {
+    static Int8Matrix quantize(long rows, long columns, RowReader reader, DType type) {
         // libtorch's kernel reads past the end of other widths
-        if (!Quantized.fitsInt8(weight.size(0), weight.size(1))) {
-            throw new LoricaException.Internal("int8 needs a multiple of 32 columns, not " + weight.size(1));
+        if (!Quantized.fitsInt8(rows, columns)) {
+            throw new LoricaException.Internal("int8 needs a multiple of 32 columns, not " + columns);
         }
+        Tensor codes;
+        Tensor scales;
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            Tensor wide = Tensors.to(weight, DType.F32);
-            Tensor exact = wide.abs().amax(new long[] {1}, true).div(new Scalar(127.0));
-            Tensor scale = Tensors.to(Tensors.to(exact, DType.BF16), DType.F32);
-            Tensor divisor = scale.masked_fill(scale.eq(new Scalar(0.0)), new Scalar(1.0));
-            Tensor codes = wide.div(divisor)
-                    .round_()
-                    .clamp_(new ScalarOptional(new Scalar(-127.0)), new ScalarOptional(new Scalar(127.0)));
-            return new Int8Matrix(
-                    Scope.release(Tensors.to(codes, DType.I8).contiguous()),
-                    Scope.release(Tensors.to(scale.squeeze(1), type).contiguous()),
-                    type);
+            codes = Scope.release(Tensors.empty(DType.I8, rows, columns));
+            scales = Scope.release(Tensors.empty(type, rows));
+            // in parts, since a vocabulary in float32 several times over would take more than the model
+            for (long from = 0; from < rows; from += PART) {
+                long count = Math.min(PART, rows - from);
+                try (Scope _ = Scope.open()) {
+                    quantize(reader.read(from, count), codes.narrow(0, from, count), scales.narrow(0, from, count));
+                }
+            }
         }
+        return new Int8Matrix(codes, scales, type);
+    }
+
+    private static void quantize(Tensor weight, Tensor codes, Tensor scales) {
+        Tensor wide = Tensors.to(weight, DType.F32);
+        Tensor exact = wide.abs().amax(new long[] {1}, true).div(new Scalar(127.0));
+        Tensor scale = Tensors.to(Tensors.to(exact, DType.BF16), DType.F32);
+        Tensor divisor = scale.masked_fill(scale.eq(new Scalar(0.0)), new Scalar(1.0));
+        codes.copy_(wide.div(divisor)
+                .round_()
+                .clamp_(new ScalarOptional(new Scalar(-127.0)), new ScalarOptional(new Scalar(127.0))));
+        scales.copy_(scale.squeeze(1));
     }
 
     @Override

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.bytedeco.javacpp.Pointer;
 
 /**
  * Resident memory of processes, and sizes as people write them.
@@ -70,6 +71,14 @@ public final class Memory {
         } catch (IOException _) {
             return false; // not Linux, or a container without the right; the caller learns it
         }
+    }
+
+    /**
+     * Gives native memory that was freed back to the system, where the C library can (glibc). Worth its milliseconds
+     * after something large that is not done again, such as quantizing a model.
+     */
+    public static void trim() {
+        Pointer.trimMemory();
     }
 
     /**

@@ -50,7 +50,7 @@ final class Nf4 {
             Tensor blocks = Tensors.to(weight, DType.F32).reshape(rows, columns / BLOCK, BLOCK);
             Tensor largest = blocks.abs().amax(new long[] {2}, true);
             Tensor divisor = largest.masked_fill(largest.eq(new Scalar(0.0)), new Scalar(1.0));
-            Tensor codes = Tensors.to(torch.bucketize(blocks.div(divisor), middles()), DType.U8);
+            Tensor codes = Tensors.to(torch.bucketize(blocks.div(divisor).contiguous(), middles()), DType.U8);
             Tensor pairs = codes.view(rows, columns / BLOCK, BLOCK / 2, 2);
             Tensor packed = pairs.select(3, 0).mul(new Scalar(16)).add(pairs.select(3, 1));
             Tensor scale = largest.contiguous().view(DType.U8.scalarType());

@@ -79,7 +79,19 @@ public sealed interface Quantized extends AutoCloseable permits Int8Matrix, Int4
      * @return owned by the caller
      */
     static Quantized int8(Tensor weight, DType type) {
-        return Int8Matrix.quantize(weight, type);
+        return int8(weight.size(0), weight.size(1), (from, count) -> weight.narrow(0, from, count), type);
+    }
+
+    /** As {@link #int8(Tensor, DType)}, of a weight that need not be in memory whole. */
+    static Quantized int8(long rows, long columns, RowReader reader, DType type) {
+        return Int8Matrix.quantize(rows, columns, reader, type);
+    }
+
+    /** Gives consecutive rows of a weight. */
+    @FunctionalInterface
+    interface RowReader {
+        /** @return {@code [count, columns]} of any floating type, in the caller's innermost scope */
+        Tensor read(long from, long count);
     }
 
     /**
