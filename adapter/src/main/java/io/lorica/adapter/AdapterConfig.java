@@ -127,6 +127,10 @@ public record AdapterConfig(
         String task = options.text("task_type", "");
         List<String> modules = withHeads(task, options.strings("modules_to_save"));
         Bias bias = Bias.parse(options, method);
+        if (!method.onSites() && !(targets.isOpen() && modules.isEmpty())) {
+            throw new LoricaException.BadInput(where + ": method '" + method.info().name() + "' chooses the weights it"
+                    + " trains by itself; leave out target_modules, its companions and modules_to_save");
+        }
         String base = options.text("base_model_name_or_path", "");
         String revision = options.text("revision", "");
         MethodConfig settings = method.parse(options);
@@ -174,6 +178,10 @@ public record AdapterConfig(
      * @throws LoricaException.BadInput naming what does not fit
      */
     public List<SiteShape> plan(List<SiteShape> sites, String modelType) {
+        if (!method.onSites()) {
+            method.validate(settings, sites, where);
+            return List.of();
+        }
         List<SiteShape> chosen = targets.resolved(modelType, where).select(sites, modulesToSave, where);
         method.validate(settings, chosen, where);
         return chosen;

@@ -35,11 +35,22 @@ final class AdapterFiles {
             SequencedMap<String, Tensor> sorted = new LinkedHashMap<>();
             new TreeMap<>(adapter.saved())
                     .forEach((key, tensor) -> sorted.put(key, tensor.detach().contiguous()));
-            AdapterConfig config = adapter.config();
+            AdapterConfig config = savedConfig(adapter);
             config.withSettings(config.method().saving(config.settings(), adapter.shared()))
                     .write(directory);
             SafetensorsFile.write(directory.resolve(WEIGHTS), sorted, Map.of("format", "pt"));
         }
+    }
+
+    /** A site that saves nothing is not among the targets. */
+    private static AdapterConfig savedConfig(Adapter adapter) {
+        List<String> saving = adapter.sites().entrySet().stream()
+                .filter(entry -> !entry.getValue().saved().isEmpty())
+                .map(Map.Entry::getKey)
+                .toList();
+        return saving.size() == adapter.sites().size()
+                ? adapter.config()
+                : adapter.config().withTargets(TargetSpec.exactly(saving));
     }
 
     static Adapter load(BaseModel model, Path directory, LoadOptions options) {

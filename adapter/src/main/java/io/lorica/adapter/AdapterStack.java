@@ -3,6 +3,7 @@ package io.lorica.adapter;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Embedding;
 import io.lorica.model.Linear;
+import io.lorica.model.Parameter;
 import io.lorica.model.Site;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
@@ -17,6 +18,8 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.Supplier;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -120,6 +123,7 @@ public final class AdapterStack implements AutoCloseable {
             }
         });
         replaced.clear();
+        active.keySet().forEach(name -> adapter(name).shared().replaced().keySet().forEach(Parameter::restore));
         active = new LinkedHashMap<>();
     }
 
@@ -151,7 +155,7 @@ public final class AdapterStack implements AutoCloseable {
         activate(weights);
         Merge merge = new Merge(model, options);
         try {
-            MergeCertificate certificate = merge.run(parts(), List.copyOf(replaced), this::detachSites);
+            MergeCertificate certificate = merge.run(parts(), List.copyOf(replaced), wholeWeights(), this::detachSites);
             merged = merge;
             return certificate;
         } catch (RuntimeException e) {
@@ -185,15 +189,34 @@ public final class AdapterStack implements AutoCloseable {
     private void requireNoConflict(Collection<String> names) {
         Map<Object, String> owners = new HashMap<>();
         for (String name : names) {
+            for (Parameter parameter : adapter(name).shared().replaced().keySet()) {
+                requireFirst(owners.put(parameter, name), name, parameter);
+            }
             for (TrainedModule module : adapter(name).modules()) {
-                String other = owners.put(module.site() != null ? module.site() : module.parameter(), name);
-                if (other != null) {
-                    throw new LoricaException.Incompatible("adapters '" + other + "' and '" + name
-                            + "' both replace " + module.parameter().name()
-                            + " (modules_to_save or bias); activate only one of them");
-                }
+                requireFirst(
+                        owners.put(module.site() != null ? module.site() : module.parameter(), name),
+                        name,
+                        module.parameter());
             }
         }
+    }
+
+    private static void requireFirst(@Nullable String other, String name, Parameter parameter) {
+        if (other != null) {
+            throw new LoricaException.Incompatible("adapters '" + other + "' and '" + name + "' both replace "
+                    + parameter.name() + " (modules_to_save, bias or whole weights); activate only one of them");
+        }
+    }
+
+    /** Weights that active adapters replace whole by themselves. */
+    private SequencedMap<Parameter, Supplier<Tensor>> wholeWeights() {
+        SequencedMap<Parameter, Supplier<Tensor>> whole = new LinkedHashMap<>();
+        active.forEach((name, weight) -> {
+            if (weight != 0) {
+                whole.putAll(adapter(name).shared().replaced());
+            }
+        });
+        return whole;
     }
 
     /** What acts on each site, in the order of activation. */
@@ -223,6 +246,7 @@ public final class AdapterStack implements AutoCloseable {
                 case Embedding embedding -> embedding.attach(overlay);
             }
         });
+        wholeWeights().forEach(Parameter::override);
         replaced.clear();
         for (String name : active.keySet()) {
             for (TrainedModule module : adapter(name).modules()) {

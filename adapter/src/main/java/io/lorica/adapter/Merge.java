@@ -14,6 +14,8 @@ import io.lorica.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 
@@ -36,9 +38,14 @@ final class Merge {
     /**
      * @param parts what acts on each site, attached to it now
      * @param replaced modules that an adapter replaces whole
+     * @param whole weights that an adapter replaces by itself
      * @param detach takes all overlays off the sites
      */
-    MergeCertificate run(IdentityHashMap<Site, SiteOverlay> parts, List<TrainedModule> replaced, Runnable detach) {
+    MergeCertificate run(
+            IdentityHashMap<Site, SiteOverlay> parts,
+            List<TrainedModule> replaced,
+            Map<Parameter, Supplier<Tensor>> whole,
+            Runnable detach) {
         requirePossible(parts);
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
@@ -51,6 +58,7 @@ final class Merge {
                 }
             });
             replaced.stream().filter(module -> module.site() == null).forEach(this::fix);
+            whole.forEach((parameter, value) -> put(parameter, Tensors.to(value.get(), options.dtype())));
             detach.run();
             List<Tensor> merged = probe.run();
             List<Parameter> inForce = List.copyOf(overridden);

@@ -35,6 +35,11 @@ public interface Method {
      */
     default void validate(MethodConfig config, SiteShape site, String where) {}
 
+    /** Whether it acts on sites, which {@code target_modules} chooses; false where it replaces weights by itself. */
+    default boolean onSites() {
+        return true;
+    }
+
     /** The same for all sites together, where they depend on one another; the default looks at each alone. */
     default void validate(MethodConfig config, List<SiteShape> sites, String where) {
         sites.forEach(site -> validate(config, site, where));

@@ -1,7 +1,9 @@
 package io.lorica.adapter;
 
+import io.lorica.model.Parameter;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /** What the sites of one adapter have in common: tensors and whatever a method's own implementation adds. */
@@ -28,6 +30,11 @@ public interface Shared extends AutoCloseable {
     /** How the optimizer treats that tensor. */
     default Trainable.Role role(String key) {
         return Trainable.Role.A;
+    }
+
+    /** Weights of the base that this adapter replaces whole while it is active, with their values in the base's dtype. */
+    default SequencedMap<Parameter, Supplier<Tensor>> replaced() {
+        return new LinkedHashMap<>();
     }
 
     @Override

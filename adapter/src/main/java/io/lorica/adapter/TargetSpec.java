@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -67,6 +68,16 @@ public record TargetSpec(
                     where + ": key 'layers_pattern' has no effect without 'layers_to_transform'; give both or neither");
         }
         return new TargetSpec(targets, exclude, layers, patterns);
+    }
+
+    /** Whether nothing was said. */
+    boolean isOpen() {
+        return targets == null && exclude == null && layers.isEmpty();
+    }
+
+    /** These sites by their full names. */
+    static TargetSpec exactly(Collection<String> sites) {
+        return new TargetSpec(new NameRule.Suffixes(List.copyOf(sites)), null, List.of(), List.of());
     }
 
     void writeTo(ObjectNode json) {

@@ -6,7 +6,7 @@ import org.bytedeco.pytorch.Tensor;
  * A tensor that training moves.
  *
  * @param name its full key in the adapter file
- * @param tensor float32 leaf that requires gradients; stays the same object as long as the adapter lives
+ * @param tensor float32 leaf that requires gradients; stays the same object as long as it learns
  */
 public record Trainable(String name, Tensor tensor, Role role) {
 

@@ -8,7 +8,30 @@ public interface TrainingRule {
 
     TrainingRule PLAIN = new TrainingRule() {};
 
-    /** Before the first micro-batch of an optimizer step (sample a rank, choose the layers that are awake). */
+    /**
+     * Share of the training examples that the loop leaves to this rule at a step, below 1. They are the same examples
+     * whenever it is not 0, spread evenly over the data.
+     */
+    default double lent(long step, long totalSteps) {
+        return 0;
+    }
+
+    /** Hands over those examples, before the first step that leaves any. */
+    default void borrow(Calibration examples) {}
+
+    /**
+     * Before a checkpoint of {@code step} steps is read back into what the adapter holds: makes the tensors that are in
+     * it, where they are not those of a fresh adapter.
+     */
+    default void resumeAt(long step) {}
+
+    /** After the adapter's tensors were read back, before the optimizer's moments are. */
+    default void restored() {}
+
+    /**
+     * Before the first micro-batch of an optimizer step (sample a rank, choose the layers that are awake). The adapter's
+     * trainables may be others afterwards: new tensors start with fresh moments, missing ones lose theirs.
+     */
     default void beforeStep(long step, long totalSteps) {}
 
     /** A scalar added to the loss once per optimizer step, or null. Owned by the caller's innermost scope. */

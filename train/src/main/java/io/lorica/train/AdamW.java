@@ -5,7 +5,10 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.function.Consumer;
 import java.util.function.ToDoubleFunction;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -23,14 +26,55 @@ import org.bytedeco.pytorch.global.torch;
  */
 public final class AdamW implements AutoCloseable {
 
-    /** One tensor with its moments and its own factor on the learning rate. */
-    record Slot(Trainable trainable, Tensor m, Tensor v, double rateFactor, double weightDecay) {}
+    /** One tensor with its moments, the steps that moved it, and its own factor on the learning rate. */
+    static final class Slot {
+        private final Trainable trainable;
+        private final Tensor m;
+        private final Tensor v;
+        private final double rateFactor;
+        private final double weightDecay;
+        private long steps;
+
+        private Slot(Trainable trainable, Tensor m, Tensor v, double rateFactor, double weightDecay) {
+            this.trainable = trainable;
+            this.m = m;
+            this.v = v;
+            this.rateFactor = rateFactor;
+            this.weightDecay = weightDecay;
+        }
+
+        Trainable trainable() {
+            return trainable;
+        }
+
+        Tensor m() {
+            return m;
+        }
+
+        Tensor v() {
+            return v;
+        }
+
+        /** {@code t} of the bias correction. */
+        long steps() {
+            return steps;
+        }
+
+        /** For a checkpoint that is read back; the moments are copied in by the caller. */
+        void resumeAt(long step) {
+            steps = step;
+        }
+
+        private void close() {
+            m.close();
+            v.close();
+        }
+    }
 
     private final List<Slot> slots = new ArrayList<>();
     private final double beta1;
     private final double beta2;
     private final double epsilon;
-    private long steps;
 
     public AdamW(double beta1, double beta2, double epsilon) {
         this.beta1 = beta1;
@@ -55,13 +99,23 @@ public final class AdamW implements AutoCloseable {
         return slots;
     }
 
-    long steps() {
-        return steps;
-    }
-
-    /** For a checkpoint that is read back; the moments are copied into the slots by the caller. */
-    void resumeAt(long step) {
-        steps = step;
+    /**
+     * Goes over to these tensors: whichever is new comes in by {@code add}, with fresh moments; those that are missing lose
+     * theirs.
+     */
+    void follow(List<Trainable> learning, Consumer<Trainable> add) {
+        Map<String, Trainable> wanted = new LinkedHashMap<>();
+        learning.forEach(trainable -> wanted.put(trainable.name(), trainable));
+        for (Slot slot : List.copyOf(slots)) {
+            Trainable same = wanted.get(slot.trainable().name());
+            if (same != null && same.tensor().equals(slot.trainable().tensor())) {
+                wanted.remove(same.name());
+            } else {
+                slot.close();
+                slots.remove(slot);
+            }
+        }
+        wanted.values().forEach(add);
     }
 
     /** Global L2 norm of all gradients. */
@@ -106,16 +160,12 @@ public final class AdamW implements AutoCloseable {
      * @param factor what the method makes of it for one tensor
      */
     public void step(double learningRate, ToDoubleFunction<Trainable> factor) {
-        steps++;
-        double correction1 = 1 - Math.pow(beta1, (double) steps);
-        double correction2 = Math.sqrt(1 - Math.pow(beta2, (double) steps));
         for (Slot slot : slots) {
-            double rate = learningRate * slot.rateFactor() * factor.applyAsDouble(slot.trainable());
-            update(slot, rate, correction1, correction2);
+            update(slot, learningRate * slot.rateFactor * factor.applyAsDouble(slot.trainable()));
         }
     }
 
-    private void update(Slot slot, double rate, double correction1, double correction2) {
+    private void update(Slot slot, double rate) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             Tensor p = slot.trainable().tensor();
@@ -123,8 +173,11 @@ public final class AdamW implements AutoCloseable {
             if (!g.defined()) {
                 return;
             }
-            if (slot.weightDecay() != 0) {
-                p.mul_(new Scalar(1 - rate * slot.weightDecay()));
+            slot.steps++;
+            double correction1 = 1 - Math.pow(beta1, (double) slot.steps);
+            double correction2 = Math.sqrt(1 - Math.pow(beta2, (double) slot.steps));
+            if (slot.weightDecay != 0) {
+                p.mul_(new Scalar(1 - rate * slot.weightDecay));
             }
             slot.m().lerp_(g, new Scalar(1 - beta1));
             slot.v().mul_(new Scalar(beta2)).addcmul_(g, g, new Scalar(1 - beta2));
@@ -135,10 +188,7 @@ public final class AdamW implements AutoCloseable {
 
     @Override
     public void close() {
-        for (Slot slot : slots) {
-            slot.m().close();
-            slot.v().close();
-        }
+        slots.forEach(Slot::close);
         slots.clear();
     }
 

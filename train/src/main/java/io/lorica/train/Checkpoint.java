@@ -87,6 +87,10 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
             if (Double.isFinite(lossBefore)) {
                 state.put("lossBefore", lossBefore);
             }
+            ObjectNode steps = state.putObject("slotSteps");
+            optimizer.slots().stream()
+                    .filter(slot -> slot.steps() != step)
+                    .forEach(slot -> steps.put(slot.trainable().name(), slot.steps()));
             ObjectNode same = state.putObject("run");
             run.forEach(same::put);
             AtomicFile.writeString(temporary.resolve(STATE), state.toPrettyString() + "\n");
@@ -107,6 +111,12 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
     /** All tensors of the state by name; each is the live one. */
     private static SequencedMap<String, Tensor> tensors(Trainee trainee, AdamW optimizer) {
         SequencedMap<String, Tensor> tensors = new LinkedHashMap<>(trainee.state());
+        tensors.putAll(moments(optimizer));
+        return tensors;
+    }
+
+    private static SequencedMap<String, Tensor> moments(AdamW optimizer) {
+        SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
         for (AdamW.Slot slot : optimizer.slots()) {
             tensors.put("m." + slot.trainable().name(), slot.m());
             tensors.put("v." + slot.trainable().name(), slot.v());
@@ -128,14 +138,23 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
     /**
      * Reads a checkpoint back into the optimizer and the tensors it moves.
      *
+     * @param follow lets the optimizer go over to what the restored trainee moves
      * @throws LoricaException.Incompatible if it belongs to a run with other settings or data, naming what differs
      */
-    static Checkpoint read(Path checkpoint, Trainee trainee, AdamW optimizer, Map<String, String> run) {
+    static Checkpoint read(Path checkpoint, Trainee trainee, AdamW optimizer, Map<String, String> run, Runnable follow) {
         JsonNode state = state(checkpoint);
         requireSame(checkpoint, state.path("run"), run);
-        restore(checkpoint.resolve(TENSORS), tensors(trainee, optimizer));
         long step = state.path("step").asLong();
-        optimizer.resumeAt(step);
+        trainee.rule().resumeAt(step);
+        restore(checkpoint.resolve(TENSORS), trainee.state());
+        trainee.rule().restored();
+        follow.run();
+        restore(checkpoint.resolve(TENSORS), moments(optimizer));
+        JsonNode steps = state.path("slotSteps");
+        optimizer
+                .slots()
+                .forEach(slot -> slot.resumeAt(
+                        steps.path(slot.trainable().name()).asLong(step)));
         return new Checkpoint(
                 step,
                 state.path("lossBefore").asDouble(Double.NaN),

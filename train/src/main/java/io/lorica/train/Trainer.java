@@ -122,11 +122,16 @@ public final class Trainer {
 
     private AdamW optimizer() {
         AdamW optimizer = new AdamW(config.adamBeta1(), config.adamBeta2(), config.adamEpsilon());
-        for (Trainable trainable : trainee.trainables()) {
+        follow(optimizer);
+        return optimizer;
+    }
+
+    /** What the trainee moves may have changed. */
+    private void follow(AdamW optimizer) {
+        optimizer.follow(trainee.trainables(), trainable -> {
             boolean matrix = trainable.tensor().dim() > 1;
             optimizer.add(trainable, rateFactor(trainable, matrix), matrix ? config.weightDecay() : 0);
-        }
-        return optimizer;
+        });
     }
 
     /** LoRA+'s groups; see {@link Trainable.Role}. */
@@ -152,6 +157,7 @@ public final class Trainer {
         private final Seed seed = new Seed(config.seed());
         private final long began = System.nanoTime();
         private Checkpoint state;
+        private @Nullable Lending lending;
         private double lastLoss = Double.NaN;
         private long tokens;
 
@@ -162,11 +168,28 @@ public final class Trainer {
             this.checkpoints = checkpoints;
             this.optimizer = optimizer;
             state = checkpoint(run, checkpoints)
-                    .map(path -> Checkpoint.read(path, trainee, optimizer, run.identity()))
+                    .map(path -> Checkpoint.read(path, trainee, optimizer, run.identity(), () -> follow(optimizer)))
                     .orElseGet(() -> Checkpoint.start(Double.NaN));
             totalSteps = config.totalSteps(data.size());
+            order = order(data);
+        }
+
+        private Order order(List<Example> examples) {
             int perStep = config.batchSize() * config.accumulation();
-            order = new Order(data.size(), perStep, shuffled, config.groupByLength(), seed);
+            return new Order(examples.size(), perStep, shuffled, config.groupByLength(), seed);
+        }
+
+        /** The examples of a step: out of all, or of those that the method does not keep to itself. */
+        private List<Example> examples(TrainingRule rule, long step) {
+            double lent = rule.lent(step, totalSteps);
+            if (lent == 0) {
+                return order.step(data, step);
+            }
+            if (lending == null) {
+                lending = Lending.of(data, lent);
+                rule.borrow(new DataCalibration(trainee.model(), lending.lent()));
+            }
+            return order(lending.kept()).step(lending.kept(), step);
         }
 
         Outcome run() {
@@ -191,6 +214,7 @@ public final class Trainer {
             if (interrupted) {
                 save();
             } else if (keepsBest() && state.bestStep() > 0 && state.bestStep() < state.step()) {
+                trainee.rule().resumeAt(state.bestStep());
                 Checkpoint.readBest(checkpoints, trainee);
                 after = state.bestLoss();
             } else if (Double.isNaN(after)) {
@@ -211,8 +235,9 @@ public final class Trainer {
         private void step(long step) {
             long start = System.nanoTime();
             TrainingRule rule = trainee.rule();
+            List<Example> examples = examples(rule, step);
             rule.beforeStep(step, totalSteps);
-            List<Example> examples = order.step(data, step);
+            follow(optimizer);
             long targets = examples.stream().mapToLong(Example::targets).sum();
             Seed dropout = seed.of("dropout").of(step);
             double loss = 0;

@@ -34,7 +34,11 @@ class TrainingRulesTest {
             new Case("dylora", FACTORS + ", 'frozen': true, 'strict_update': true"),
             new Case("allora", "'r': 4"),
             new Case("allora", "'r': 4, 'apply_to': 'update'"),
-            new Case("adalora", "'init_r': 4, 'target_r': 2, 'lora_alpha': 32, 'tinit': 1, 'tfinal': 2, 'deltaT': 2"));
+            new Case("adalora", "'init_r': 4, 'target_r': 2, 'lora_alpha': 32, 'tinit': 1, 'tfinal': 2, 'deltaT': 2"),
+            new Case("diffora", FACTORS + ", 'search_steps': 6, 'search_warmup': 2"),
+            new Case("diffora", FACTORS + ", 'search_steps': 3, 'search_warmup': 1, 'share': 'kind_B'"),
+            new Case("lisa", "'lisa_activated_layers': 1, 'lisa_interval_steps': 2"),
+            new Case("lisa", "'lisa_activated_layers': 1, 'lisa_interval_steps': 2, 'state_policy': 'keep'"));
 
     @TempDir
     Path directory;
@@ -45,6 +49,9 @@ class TrainingRulesTest {
     }
 
     private static TinyRun open(Case method) {
+        if (method.method().equals("lisa")) {
+            return TinyRun.open(DType.F32, method.method(), "{" + method.settings() + "}");
+        }
         return TinyRun.open(DType.F32, method.method(), "{'target_modules': 'all-linear', " + method.settings() + "}");
     }
 
