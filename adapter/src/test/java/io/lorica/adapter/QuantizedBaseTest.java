@@ -1,6 +1,7 @@
 package io.lorica.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.lorica.model.BaseModel;
@@ -8,6 +9,7 @@ import io.lorica.model.Parameter;
 import io.lorica.model.Site;
 import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
+import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import java.util.Map;
@@ -42,6 +44,16 @@ class QuantizedBaseTest {
                     .forEach(parameter -> parameter.override(parameter.frozen()));
             assertThat(TinyModels.difference(held, TinyModels.logits(model, TinyModels.PROMPT)))
                     .isLessThan(1e-5);
+        }
+    }
+
+    @Test
+    void create_methodThatNeedsExactWeights_isRefusedWithTheReason() {
+        try (BaseModel model = TinyModels.open("smollm2", DType.F32, WeightFormat.INT4)) {
+            assertThatThrownBy(() -> Adapter.create(model, TinyModels.config("pissa", ALL), new Seed(1)))
+                    .isInstanceOf(LoricaException.Unsupported.class)
+                    .hasMessageContaining("pissa cannot start on a base held as int4")
+                    .hasMessageContaining("load the base with dense weights");
         }
     }
 

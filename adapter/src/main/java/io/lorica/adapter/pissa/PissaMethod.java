@@ -18,6 +18,7 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
+import java.util.Optional;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -69,6 +70,12 @@ public final class PissaMethod implements Method {
     @Override
     public boolean claims(ObjectNode json) {
         return json.path(PissaConfig.INIT).asText().startsWith("pissa");
+    }
+
+    @Override
+    public Optional<String> needsExactWeights(MethodConfig config) {
+        return Optional.of("the singular triplets of a rounded weight are not those of the weight, and what is left"
+                + " of it would be rounded again");
     }
 
     @Override
