@@ -206,6 +206,26 @@ abstract class MethodContract {
         assertThat(logits()).isEqualTo(base);
     }
 
+    /** A server computes with the product alone; one inherited below a new {@code apply} would be wrong. */
+    @Test
+    void plainProduct_whereThereIsOne_isAllThatIsAdded() {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            shaken("a")
+                    .sites()
+                    .values()
+                    .forEach(part -> part.plainProduct().ifPresent(product -> {
+                        Tensor x = Tensors.ones(DType.F32, 1, part.site().in());
+                        Tensor zero = Tensors.zeros(DType.F32, 1, part.site().out());
+                        Tensor low = x.mm(product.a().t()).mm(product.b().t());
+                        assertThat(Tensors.maxDifference(
+                                        low.mul(new Scalar(product.scaling())),
+                                        part.apply(x, zero, zero.clone(), 1, Pass.inference())))
+                                .isLessThan(1e-4);
+                    }));
+        }
+    }
+
     @Test
     void activate_twoAdapters_addUpOnlyWhileBothAreActive() {
         shaken("a");
