@@ -1,8 +1,8 @@
 package io.lorica.adapter.bone;
 
 import io.lorica.adapter.SiteAdapter;
-import io.lorica.adapter.WeightChange;
 import io.lorica.adapter.lowrank.Start;
+import io.lorica.adapter.lowrank.WeightChange;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;

@@ -2,9 +2,9 @@ package io.lorica.adapter.loha;
 
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.Trainable;
-import io.lorica.adapter.WeightChange;
 import io.lorica.adapter.lowrank.LowRank;
 import io.lorica.adapter.lowrank.LycorisConfig;
+import io.lorica.adapter.lowrank.WeightChange;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;

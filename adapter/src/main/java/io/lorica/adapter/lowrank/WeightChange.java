@@ -1,6 +1,5 @@
-package io.lorica.adapter;
+package io.lorica.adapter.lowrank;
 
-import io.lorica.adapter.lowrank.LowRank;
 import io.lorica.tensor.CustomGradient;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
