@@ -47,6 +47,7 @@ final class Commands {
                 .addSubcommand(new AdapterInspectCommand(console))
                 .addSubcommand(new AdapterVerifyCommand(console))
                 .addSubcommand(new AdapterMergeCommand(console))
+                .addSubcommand(new AdapterConvertCommand(console))
                 .addSubcommand(new AdapterTruncateCommand(console));
     }
 }
