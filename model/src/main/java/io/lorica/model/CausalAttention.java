@@ -5,6 +5,7 @@ import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.UnaryOperator;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -36,6 +37,11 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
      * @return {@code [T, heads * headDim]}, owned by the caller's innermost scope
      */
     public Tensor forward(Tensor q, Tensor k, Tensor v, Batch batch, int layer) {
+        return forward(q, k, v, batch, layer, AttentionDropout.NONE);
+    }
+
+    /** The same with dropout of the attention weights. */
+    public Tensor forward(Tensor q, Tensor k, Tensor v, Batch batch, int layer, AttentionDropout dropout) {
         try (Scope scope = Scope.open()) {
             List<Tensor> outputs = new ArrayList<>();
             int at = 0;
@@ -51,7 +57,7 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
                     keys = cache.keys(i, layer, total);
                     values = cache.values(i, layer, total);
                 }
-                outputs.add(attend(queries, keys, values));
+                outputs.add(attend(queries, keys, values, i, dropout));
                 at += length;
             }
             return scope.keep(join(outputs));
@@ -63,7 +69,7 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
      * Queries go in blocks of rows, each against the keys it may see, so that neither the hidden half nor what lies
      * before the window is computed, and memory grows with {@code n * BLOCK} and not with {@code n * n}.
      */
-    private Tensor attend(Tensor q, Tensor k, Tensor v) {
+    private Tensor attend(Tensor q, Tensor k, Tensor v, int sequence, AttentionDropout dropout) {
         long n = q.size(0);
         long m = k.size(0);
         int group = heads / keyHeads;
@@ -80,11 +86,13 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
             long rows = Math.min(BLOCK, n - from);
             long end = m - n + from + rows;
             long begin = window == 0 ? 0 : Math.max(0, end - rows - window + 1);
+            long first = from;
             Tensor part = attendBlock(
                     queries.narrow(2, from, rows).reshape(keyHeads, group * rows, headDim),
                     keys.narrow(2, begin, end - begin),
                     values.narrow(1, begin, end - begin),
-                    rows);
+                    rows,
+                    weights -> dropout.apply(weights, sequence, first));
             outputs.add(part.view(keyHeads, group, rows, headDim)
                     .permute(2, 0, 1, 3)
                     .reshape(rows, (long) heads * headDim));
@@ -93,14 +101,14 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
     }
 
     /** {@code q: [kv, g * n, d], k: [kv, d, m], v: [kv, m, d]} to {@code [kv, g * n, d]}; the rows are the last n tokens. */
-    private Tensor attendBlock(Tensor q, Tensor k, Tensor v, long n) {
+    private Tensor attendBlock(Tensor q, Tensor k, Tensor v, long n, UnaryOperator<Tensor> dropout) {
         long m = k.size(2);
         Tensor scores = torch.bmm(q, k);
         if (n > 1) {
             scores =
                     scores.view(keyHeads, -1, n, m).add(mask(n, m, DType.of(q))).view(keyHeads, -1, m);
         }
-        return torch.bmm(torch.softmax(scores, -1), v);
+        return torch.bmm(dropout.apply(torch.softmax(scores, -1)), v);
     }
 
     private static Tensor join(List<Tensor> parts) {

@@ -1,5 +1,6 @@
 package io.lorica.model;
 
+import io.lorica.tensor.Scope;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -56,6 +57,25 @@ public final class KvCache implements AutoCloseable {
         List<SequenceCache> before = sequences;
         sequences = Arrays.stream(kept).mapToObj(before::get).toList();
         before.stream().filter(sequence -> !sequences.contains(sequence)).forEach(SequenceCache::close);
+    }
+
+    /**
+     * A cache of its own with copies of these sequences in this order, any of them several times; the caller closes it.
+     *
+     * @param layers of the model
+     */
+    public KvCache copies(int layers, int... chosen) {
+        KvCache copies = new KvCache(chosen.length, layers);
+        for (int i = 0; i < chosen.length; i++) {
+            int length = length(chosen[i]);
+            for (int layer = 0; layer < layers; layer++) {
+                try (Scope _ = Scope.open()) {
+                    copies.append(i, layer, keys(chosen[i], layer, length), values(chosen[i], layer, length));
+                }
+            }
+            copies.sequences.get(i).advance(length);
+        }
+        return copies;
     }
 
     @Override

@@ -51,9 +51,11 @@ public final class Pretrained implements AutoCloseable {
         if (model instanceof CausalModel causal) {
             return causal;
         }
-        throw new LoricaException.Incompatible(reference() + " is a " + model.config().modelType()
-                + (model instanceof ClassifierModel ? " classifier" : " model") + ", which does not generate text; use a causal model such as "
-                + "smollm2-135m-instruct");
+        throw new LoricaException.Incompatible(
+                reference() + " is a " + model.config().modelType()
+                        + (model instanceof ClassifierModel ? " classifier" : " model")
+                        + ", which does not generate text; use a causal model such as "
+                        + "smollm2-135m-instruct");
     }
 
     /** @throws LoricaException.Incompatible if the model scores no labels */
@@ -61,8 +63,9 @@ public final class Pretrained implements AutoCloseable {
         if (model instanceof ClassifierModel classifier) {
             return classifier;
         }
-        throw new LoricaException.Incompatible(reference() + " is a " + model.config().modelType()
-                + " model without a classification head; name an adapter that was trained with task_type SEQ_CLS");
+        throw new LoricaException.Incompatible(
+                reference() + " is a " + model.config().modelType()
+                        + " model without a classification head; name an adapter that was trained with task_type SEQ_CLS");
     }
 
     /**

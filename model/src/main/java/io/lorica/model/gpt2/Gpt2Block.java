@@ -1,5 +1,6 @@
 package io.lorica.model.gpt2;
 
+import io.lorica.model.AttentionDropout;
 import io.lorica.model.Batch;
 import io.lorica.model.Block;
 import io.lorica.model.CausalAttention;
@@ -19,8 +20,7 @@ import org.bytedeco.pytorch.Tensor;
  * y = h + dropout(mlp.c_proj(act(mlp.c_fc(ln_2(h)))))
  * </pre>
  *
- * transformers also drops attention weights in training ({@code attn_pdrop}); here they are kept, since the shared
- * causal attention never holds the weights of a whole sequence.
+ * with dropout of the attention weights too ({@code attn_pdrop}), all in training only.
  */
 final class Gpt2Block implements Block {
     private final int layer;
@@ -65,7 +65,8 @@ final class Gpt2Block implements Block {
         Tensor q = scale(joint.narrow(1, 0, width));
         Tensor k = joint.narrow(1, width, width);
         Tensor v = joint.narrow(1, 2 * width, width);
-        return attentionOut.forward(attention.forward(q, k, v, batch, layer), pass);
+        AttentionDropout dropout = new AttentionDropout(config.attentionDropout(), name + ".attn.weights", pass);
+        return attentionOut.forward(attention.forward(q, k, v, batch, layer, dropout), pass);
     }
 
     /** What the configuration changes about the {@code 1 / sqrt(headDim)} that attention applies. */

@@ -10,6 +10,7 @@ import io.lorica.tensor.LoricaException;
  * @param scaled whether scores are divided by {@code sqrt(headDim)}
  * @param scaledByLayer whether they are divided by the layer's number (from 1) as well
  * @param embeddingDropout probability after the embedding, in training
+ * @param attentionDropout probability on attention weights, in training
  * @param residualDropout probability before each residual sum, in training
  */
 record Gpt2Config(
@@ -25,6 +26,7 @@ record Gpt2Config(
         boolean scaled,
         boolean scaledByLayer,
         double embeddingDropout,
+        double attentionDropout,
         double residualDropout) {
 
     static Gpt2Config from(ModelConfig config) {
@@ -51,6 +53,7 @@ record Gpt2Config(
                 config.flag("scale_attn_weights", true),
                 config.flag("scale_attn_by_inverse_layer_idx", false),
                 config.number("embd_pdrop", 0.1),
+                config.number("attn_pdrop", 0.1),
                 config.number("resid_pdrop", 0.1));
     }
 

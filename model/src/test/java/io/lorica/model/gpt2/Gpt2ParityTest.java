@@ -16,8 +16,11 @@ import io.lorica.model.ModelLoader;
 import io.lorica.model.Pass;
 import io.lorica.model.RenamedTensors;
 import io.lorica.tensor.DType;
+import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
+import io.lorica.tensor.Seed;
+import io.lorica.tensor.Tensors;
 import java.util.List;
 import java.util.Objects;
 import java.util.stream.Stream;
@@ -72,5 +75,25 @@ class Gpt2ParityTest extends CausalContract {
                 .hasMessageContaining("'gelu_nwe'")
                 .hasMessageContaining("did you mean 'gelu_new'")
                 .hasMessageContaining("known: gelu, gelu_new, gelu_pytorch_tanh, quick_gelu, relu, silu");
+    }
+
+    @Test
+    void hidden_attentionDropout_drawsBySeedInTrainingOnly() {
+        Fixture fixture = Fixture.named("gpt2");
+        ObjectNode json = fixture.config().json().deepCopy();
+        json.put("embd_pdrop", 0).put("resid_pdrop", 0).put("attn_pdrop", 0.5);
+        try (CausalModel model = (CausalModel)
+                        ModelLoader.load(fixture.source(), new ModelConfig(json, "config.json"), DType.F32);
+                Grad _ = Grad.disabled();
+                Scope _ = Scope.open()) {
+            Batch batch = Batch.of(fixture.longs("ids"));
+            float[] whole = Tensors.floats(model.hidden(batch, Pass.inference()));
+            float[] first = Tensors.floats(model.hidden(batch, Pass.training(new Seed(1))));
+            assertThat(Tensors.floats(model.hidden(batch, Pass.training(new Seed(1)))))
+                    .isEqualTo(first);
+            assertThat(first)
+                    .isNotEqualTo(whole)
+                    .isNotEqualTo(Tensors.floats(model.hidden(batch, Pass.training(new Seed(2)))));
+        }
     }
 }
