@@ -4,21 +4,25 @@ import io.lorica.model.CausalModel;
 import io.lorica.model.ClassifierModel;
 import io.lorica.model.Tokenizer;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Names;
 import io.lorica.train.data.Example;
 import io.lorica.train.data.ExampleReader;
 import io.lorica.train.data.Labels;
 import io.lorica.train.data.ReadOptions;
 import io.lorica.train.eval.EvalResult;
+import io.lorica.train.eval.EvalTask;
 import io.lorica.train.eval.ExactMatch;
 import io.lorica.train.eval.LabelScores;
 import io.lorica.train.eval.MultipleChoice;
 import io.lorica.train.eval.Perplexity;
+import io.lorica.train.report.Table;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -31,7 +35,8 @@ import picocli.CommandLine.Option;
             "perplexity: loss of the targets, of any data that lorica train reads.",
             "exact-match: greedy answers; the final number, or else the text, must be the reference's (GSM8K).",
             "classification: accuracy, macro-F1 and Matthews' correlation, or those of a regression, of rows with a label.",
-            "multiple-choice: log-likelihood of each choice, raw (acc) and by length (acc_norm)."
+            "multiple-choice: log-likelihood of each choice, raw (acc) and by length (acc_norm).",
+            "Built-in tasks (--list-tasks) read the shared data sets, with lm-evaluation-harness's zero-shot prompts."
         },
         footer = {
             "",
@@ -39,19 +44,8 @@ import picocli.CommandLine.Option;
         })
 final class EvalCommand implements Callable<Integer> {
 
-    /** What is measured. */
-    enum Task {
-        PERPLEXITY,
-        EXACT_MATCH,
-        MULTIPLE_CHOICE,
-        CLASSIFICATION;
-
-        /** As on the command line. */
-        @Override
-        public String toString() {
-            return name().toLowerCase(Locale.ROOT).replace('_', '-');
-        }
-    }
+    /** What is measured on a file of one's own. */
+    private static final List<String> KINDS = List.of("perplexity", "exact-match", "multiple-choice", "classification");
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
@@ -59,13 +53,19 @@ final class EvalCommand implements Callable<Integer> {
 
     @Option(
             names = "--task",
+            paramLabel = "NAME",
             defaultValue = "perplexity",
-            description = "${COMPLETION-CANDIDATES} (default: ${DEFAULT-VALUE}).")
+            description =
+                    "perplexity, exact-match, multiple-choice or classification of --data, or a built-in task such as"
+                            + " piqa (default: ${DEFAULT-VALUE}).")
     @SuppressWarnings("NullAway.Init")
-    Task task;
+    String task;
 
-    @Option(names = "--data", required = true, paramLabel = "FILE", description = "JSONL, CSV or Parquet.")
-    @SuppressWarnings("NullAway.Init")
+    @Option(
+            names = "--data",
+            paramLabel = "FILE",
+            description = "JSONL, CSV or Parquet; a built-in task has its own file under LORICA_DATA.")
+    @Nullable
     Path data;
 
     @Option(names = "--limit", paramLabel = "N", description = "Only the first N rows.")
@@ -88,6 +88,9 @@ final class EvalCommand implements Callable<Integer> {
     @Option(names = "--json", description = "One JSON object.")
     boolean json;
 
+    @Option(names = "--list-tasks", help = true, description = "Only list the built-in tasks.")
+    boolean listTasks;
+
     private final Console console;
 
     EvalCommand(Console console) {
@@ -96,16 +99,17 @@ final class EvalCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if (!Files.isRegularFile(data)) {
-            throw new LoricaException.NotFound("the data file " + data + " does not exist");
+        if (listTasks) {
+            list();
+            return 0;
         }
         if (limit < 1) {
             throw new LoricaException.BadInput("--limit is " + limit + ", but must be at least 1");
         }
+        EvalTask builtIn = KINDS.contains(task) ? null : builtIn();
+        Path file = file(builtIn);
         try (Session session = Session.open(base, "bfloat16", console)) {
-            EvalResult result = task == Task.CLASSIFICATION
-                    ? classify(session.pretrained().classifier(), session.tokenizer())
-                    : measure(session.causal(), session.tokenizer());
+            EvalResult result = builtIn == null ? measure(session, file) : measure(session, builtIn, file);
             if (json) {
                 console.json(result.json());
             } else {
@@ -115,37 +119,76 @@ final class EvalCommand implements Callable<Integer> {
         return 0;
     }
 
-    private EvalResult classify(ClassifierModel model, Tokenizer tokenizer) {
-        Labels labels = Labels.of(model);
-        ReadOptions options = ReadOptions.ofLength(Math.min(maxLength, model.contextLength()));
-        List<Example> examples = first(
-                new ExampleReader(tokenizer, options).read(data, labels).examples());
-        return shown(examples.size(), done -> LabelScores.of(task.toString(), model, examples, labels, done));
+    private EvalTask builtIn() {
+        List<String> names = new ArrayList<>(KINDS);
+        EvalTask.ALL.forEach(known -> names.add(known.name()));
+        if (!names.contains(task)) {
+            throw new LoricaException.BadInput("--task '" + task + "' is unknown" + Names.didYouMean(task, names)
+                    + " (known: " + String.join(", ", names) + ")");
+        }
+        return EvalTask.named(task);
     }
 
-    private EvalResult measure(CausalModel model, Tokenizer tokenizer) {
+    private Path file(@Nullable EvalTask builtIn) {
+        if (data == null && builtIn != null) {
+            return builtIn.locate(System.getenv());
+        }
+        if (data == null) {
+            throw new LoricaException.BadInput(
+                    "--task " + task + " needs --data FILE; built-in tasks have their own," + " see --list-tasks");
+        }
+        if (!Files.isRegularFile(data)) {
+            throw new LoricaException.NotFound("the data file " + data + " does not exist");
+        }
+        return data;
+    }
+
+    private void list() {
+        Table table = new Table("task", "file under LORICA_DATA", "prompt");
+        EvalTask.ALL.forEach(known -> table.row(known.name(), known.file(), known.source()));
+        console.print(table.text());
+    }
+
+    private EvalResult measure(Session session, EvalTask builtIn, Path file) {
+        return builtIn.question() == null
+                ? exactMatch(session.causal(), session.tokenizer(), file)
+                : multipleChoice(session.causal(), session.tokenizer(), builtIn.questions(file));
+    }
+
+    private EvalResult measure(Session session, Path file) {
+        Tokenizer tokenizer = session.tokenizer();
         return switch (task) {
-            case PERPLEXITY -> {
+            case "classification" -> classify(session.pretrained().classifier(), tokenizer, file);
+            case "exact-match" -> exactMatch(session.causal(), tokenizer, file);
+            case "multiple-choice" -> multipleChoice(session.causal(), tokenizer, EvalRows.choices(file));
+            default -> {
                 List<Example> examples = first(new ExampleReader(tokenizer, ReadOptions.ofLength(maxLength))
-                        .read(data)
+                        .read(file)
                         .examples());
-                yield shown(examples.size(), done -> Perplexity.of(model, tokenizer, examples, done));
+                yield shown(examples.size(), done -> Perplexity.of(session.causal(), tokenizer, examples, done));
             }
-            case EXACT_MATCH -> {
-                List<ExactMatch.Question> questions = first(EvalRows.answers(data, tokenizer));
-                yield shown(
-                        questions.size(),
-                        done -> ExactMatch.of(task.toString(), model, tokenizer, questions, maxTokens, done));
-            }
-            case MULTIPLE_CHOICE -> {
-                List<MultipleChoice.Question> questions = first(EvalRows.choices(data));
-                int choices = questions.stream()
-                        .mapToInt(question -> question.choices().size())
-                        .sum();
-                yield shown(choices, done -> MultipleChoice.of(task.toString(), model, tokenizer, questions, done));
-            }
-            case CLASSIFICATION -> throw new IllegalStateException("needs a classifier");
         };
+    }
+
+    private EvalResult classify(ClassifierModel model, Tokenizer tokenizer, Path file) {
+        Labels labels = Labels.of(model);
+        ReadOptions options = ReadOptions.ofLength(Math.min(maxLength, model.contextLength()));
+        List<Example> examples =
+                first(new ExampleReader(tokenizer, options).read(file, labels).examples());
+        return shown(examples.size(), done -> LabelScores.of(task, model, examples, labels, done));
+    }
+
+    private EvalResult exactMatch(CausalModel model, Tokenizer tokenizer, Path file) {
+        List<ExactMatch.Question> questions = first(EvalRows.answers(file, tokenizer));
+        return shown(questions.size(), done -> ExactMatch.of(task, model, tokenizer, questions, maxTokens, done));
+    }
+
+    private EvalResult multipleChoice(CausalModel model, Tokenizer tokenizer, List<MultipleChoice.Question> all) {
+        List<MultipleChoice.Question> questions = first(all);
+        int choices = questions.stream()
+                .mapToInt(question -> question.options().size())
+                .sum();
+        return shown(choices, done -> MultipleChoice.of(task, model, tokenizer, questions, done));
     }
 
     private <T> List<T> first(List<T> rows) {
@@ -153,7 +196,7 @@ final class EvalCommand implements Callable<Integer> {
     }
 
     private EvalResult shown(int total, java.util.function.Function<IntConsumer, EvalResult> work) {
-        try (Progress progress = new Progress(console, task.toString(), total, "items", 1)) {
+        try (Progress progress = new Progress(console, task, total, "items", 1)) {
             return work.apply(done -> progress.at(done, ""));
         }
     }

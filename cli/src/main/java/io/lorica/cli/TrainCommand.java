@@ -34,8 +34,9 @@ final class TrainCommand implements Callable<Integer> {
     @Option(
             names = "--data",
             paramLabel = "FILE",
-            description = "JSONL, CSV or Parquet: chat messages, prompt/completion, alpaca, question/answer, text, or text and label."
-                    + " Also key 'data'.")
+            description =
+                    "JSONL, CSV or Parquet: chat messages, prompt/completion, alpaca, question/answer, text, or text and label."
+                            + " Also key 'data'.")
     @Nullable
     Path data;
 

@@ -263,19 +263,44 @@ class CommandsTest {
     void eval_trainedClassifier_saysHowWellItDoes() throws IOException {
         String data = Files.writeString(
                         folder.resolve("labels.jsonl"),
-                        "{\"text\": \"a king\", \"label\": \"royal\"}\n{\"text\": \"a cow\", \"label\": \"farm\"}\n".repeat(8))
+                        "{\"text\": \"a king\", \"label\": \"royal\"}\n{\"text\": \"a cow\", \"label\": \"farm\"}\n"
+                                .repeat(8))
                 .toString();
         String out = folder.resolve("classifier").toString();
         Cli trained = train(data, out, "--task-type", "SEQ_CLS", "--set", "r=2", "--set", "max_steps=1", "--json");
         assertThat(trained.code()).as(trained.err()).isZero();
         Cli scored = Cli.run(
-                "eval", "--model", MODEL, "--adapter", out, "--task", "classification", "--data", data, "--dtype",
-                "float32", "--json");
+                "eval",
+                "--model",
+                MODEL,
+                "--adapter",
+                out,
+                "--task",
+                "classification",
+                "--data",
+                data,
+                "--dtype",
+                "float32",
+                "--json");
         assertThat(scored.code()).as(scored.err()).isZero();
         assertThat(json(scored).path("values").path("accuracy").path("value").asDouble())
                 .isBetween(0.0, 1.0);
         Cli generated = Cli.run("generate", "--model", MODEL, "--adapter", out, "--prompt", "x");
         assertThat(generated.code()).isEqualTo(1);
         assertThat(generated.err()).contains("is a llama classifier, which does not generate text");
+    }
+
+    @Test
+    void eval_listTasks_needsNoModel() {
+        Cli listed = Cli.run("eval", "--list-tasks");
+        assertThat(listed.code()).as(listed.err()).isZero();
+        assertThat(listed.out()).contains("arc_easy").contains("commonsense/piqa/test.jsonl");
+    }
+
+    @Test
+    void eval_misspeltTask_suggestsTheNearest() {
+        Cli wrong = Cli.run("eval", "--model", MODEL, "--task", "piqua");
+        assertThat(wrong.code()).isEqualTo(2);
+        assertThat(wrong.err()).contains("did you mean 'piqa'?");
     }
 }

@@ -46,7 +46,8 @@ public final class DataCalibration implements Calibration {
     public double backward(long from, int count) {
         MicroBatch batch = batch(from, count);
         GradientPass pass = new GradientPass(model, false);
-        return pass.run(batch, batch.examples().stream().mapToInt(Example::targets).sum(), Pass.inference());
+        return pass.run(
+                batch, batch.examples().stream().mapToInt(Example::targets).sum(), Pass.inference());
     }
 
     @Override

@@ -133,13 +133,12 @@ public final class FineTune implements AutoCloseable {
         try {
             Transformer model = task.model(base);
             int maxLength = Math.min(spec.training().maxLength(), model.contextLength());
-            ExampleReader reader = new ExampleReader(
-                    base.tokenizer(), new ReadOptions(maxLength, spec.template(), spec.columns()));
+            ExampleReader reader =
+                    new ExampleReader(base.tokenizer(), new ReadOptions(maxLength, spec.template(), spec.columns()));
             DataSet data = reader.read(Rows.of(spec.data()), task.labels());
             requireEnd(data, spec);
             DataSet.Split split = spec.heldOutData() != null
-                    ? new DataSet.Split(
-                            data.examples(), task.heldOut(reader, spec.heldOutData()))
+                    ? new DataSet.Split(data.examples(), task.heldOut(reader, spec.heldOutData()))
                     : data.split(heldOut(spec, data), new Seed(spec.training().seed()));
             AdapterStack stack = new AdapterStack(base.model());
             Adapter adapter = Adapter.create(
@@ -322,10 +321,11 @@ public final class FineTune implements AutoCloseable {
             results.put("held-out loss before", number(outcome.lossBefore()));
             results.put("held-out loss after", number(outcome.lossAfter()));
         }
-        task.labels().filter(_ -> !split.heldOut().isEmpty()).ifPresent(labels -> LabelScores.of(
-                        "held-out", base.classifier(), split.heldOut(), labels)
-                .values()
-                .forEach((name, interval) -> results.put("held-out " + name, number(interval.value()))));
+        task.labels()
+                .filter(_ -> !split.heldOut().isEmpty())
+                .ifPresent(labels -> LabelScores.of("held-out", base.classifier(), split.heldOut(), labels)
+                        .values()
+                        .forEach((name, interval) -> results.put("held-out " + name, number(interval.value()))));
         results.put("last training loss", number(outcome.lastTrainLoss()));
         results.put("trained parameters", Long.toString(adapter.parameterCount()));
         results.put("seconds", String.format(Locale.ROOT, "%.1f", outcome.seconds()));

@@ -48,9 +48,8 @@ record LabelLoss(ClassifierModel model) implements Objective {
             }
             return scores.sub(Tensors.of(wanted, count, 1)).square().sum();
         }
-        long[] wanted = examples.stream()
-                .mapToLong(example -> (long) example.label())
-                .toArray();
+        long[] wanted =
+                examples.stream().mapToLong(example -> (long) example.label()).toArray();
         return torch.log_softmax(scores, -1)
                 .gather(1, Tensors.of(wanted, count, 1))
                 .sum()

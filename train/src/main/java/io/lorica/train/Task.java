@@ -68,7 +68,9 @@ record Task(Optional<Labels> labels) {
         DataSet data = reader.read(Rows.of(file), labels);
         if (data.labels().isPresent() != labels.isPresent()) {
             throw new LoricaException.BadInput(file + ": the held-out rows have "
-                    + (labels.isPresent() ? "no label, but the training rows have one" : "a label, but the training rows have none")
+                    + (labels.isPresent()
+                            ? "no label, but the training rows have one"
+                            : "a label, but the training rows have none")
                     + "; give both files the same columns");
         }
         return data.examples();

@@ -99,10 +99,13 @@ class ClassifierRunTest {
             assertThat(again.model().config().labelNames()).containsExactly("food", "sky", "sport");
             DataSet data = new ExampleReader(again.tokenizer(), ReadOptions.ofLength(40)).read(rows("bert"));
             var heldOut = data.split(16, new io.lorica.tensor.Seed(7)).heldOut();
-            double accuracy = Objects.requireNonNull(
-                            LabelScores.of("again", again.classifier(), heldOut, data.labels().orElseThrow())
-                                    .values()
-                                    .get("accuracy"))
+            double accuracy = Objects.requireNonNull(LabelScores.of(
+                                    "again",
+                                    again.classifier(),
+                                    heldOut,
+                                    data.labels().orElseThrow())
+                            .values()
+                            .get("accuracy"))
                     .value();
             assertThat(results().path("held-out accuracy").asDouble()).isCloseTo(accuracy, within(1e-4));
         }
@@ -127,9 +130,7 @@ class ClassifierRunTest {
         assertThat(config.path("modules_to_save").toString()).isEqualTo("[\"score\",\"classifier\"]");
         try (var file = io.lorica.tensor.SafetensorsFile.open(out.resolve("adapter_model.safetensors"))) {
             assertThat(file.names())
-                    .contains(
-                            "base_model.model.classifier.dense.weight",
-                            "base_model.model.classifier.out_proj.bias");
+                    .contains("base_model.model.classifier.dense.weight", "base_model.model.classifier.out_proj.bias");
         }
     }
 

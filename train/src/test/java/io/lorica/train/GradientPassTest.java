@@ -133,8 +133,8 @@ class GradientPassTest {
     @CsvSource({"int8, false, false", "int4, false, false", "int4, true, true"})
     void run_quantizedBase_equalsTheDequantizedOne(String format, boolean headLearns, boolean checkpointing) {
         String settings = headLearns ? "{'r': 4, 'target_modules': ['q_proj', 'lm_head']}" : TinyRun.ALL_LINEAR;
-        try (TinyRun run =
-                TinyRun.open(DType.F32, WeightFormat.parse(format), "lora", settings).shaken()) {
+        try (TinyRun run = TinyRun.open(DType.F32, WeightFormat.parse(format), "lora", settings)
+                .shaken()) {
             Computed quantized = compute(run, 6, checkpointing);
             try (Scope _ = Scope.open()) {
                 densify(run);
@@ -146,7 +146,8 @@ class GradientPassTest {
     @Test
     void run_doraOnAQuantizedBase_equalsTheDequantizedOne() {
         String dora = TinyRun.ALL_LINEAR.replace("'r'", "'use_dora': true, 'r'");
-        try (TinyRun run = TinyRun.open(DType.F32, WeightFormat.INT4, "lora", dora).shaken()) {
+        try (TinyRun run =
+                TinyRun.open(DType.F32, WeightFormat.INT4, "lora", dora).shaken()) {
             Computed quantized = compute(run, 2, false);
             try (Scope _ = Scope.open()) {
                 densify(run);

@@ -50,8 +50,7 @@ class TokenLossTest {
         List<Example> examples = TinyRun.examples(5);
         try (TinyRun run = TinyRun.open().shaken()) {
             long targets = examples.stream().mapToLong(Example::targets).sum();
-            double loss =
-                    new GradientPass(run.model(), false).run(MicroBatch.of(examples), targets, Pass.inference());
+            double loss = new GradientPass(run.model(), false).run(MicroBatch.of(examples), targets, Pass.inference());
             assertThat(loss).isCloseTo(slowly(run, examples), within(1e-6));
         }
     }
@@ -62,8 +61,7 @@ class TokenLossTest {
         try (TinyRun run = TinyRun.open().shaken()) {
             long targets = examples.stream().mapToLong(Example::targets).sum();
             assertThat(targets).isGreaterThan(256);
-            double loss =
-                    new GradientPass(run.model(), false).run(MicroBatch.of(examples), targets, Pass.inference());
+            double loss = new GradientPass(run.model(), false).run(MicroBatch.of(examples), targets, Pass.inference());
             assertThat(loss).isCloseTo(slowly(run, examples), within(1e-6));
         }
     }
@@ -72,8 +70,7 @@ class TokenLossTest {
     void backward_noTargets_isZeroAndLeavesNoGradient() {
         Example silent = Example.ofTokens(new long[] {4, 5, 6}, new boolean[3]);
         try (TinyRun run = TinyRun.open().shaken()) {
-            double loss =
-                    new GradientPass(run.model(), true).run(MicroBatch.of(List.of(silent)), 1, Pass.inference());
+            double loss = new GradientPass(run.model(), true).run(MicroBatch.of(List.of(silent)), 1, Pass.inference());
             assertThat(loss).isZero();
             assertThat(run.gradients().values()).allMatch(values -> values.length == 0);
         }

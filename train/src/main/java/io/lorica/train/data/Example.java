@@ -34,8 +34,7 @@ public record Example(long[] tokens, boolean[] supervised, double label, long @N
     public static Batch batch(List<Example> examples) {
         Batch batch = Batch.of(examples.stream().map(Example::tokens).toList());
         return examples.stream().anyMatch(example -> example.segments != null)
-                ? batch.withSegments(
-                        examples.stream().map(Example::tokenTypes).toList())
+                ? batch.withSegments(examples.stream().map(Example::tokenTypes).toList())
                 : batch;
     }
 

@@ -26,8 +26,8 @@ public final class ExampleReader {
 
     public ExampleReader(Tokenizer tokenizer, ReadOptions options) {
         encoder = new PromptEncoder(tokenizer, options.template());
-        truncation = new Truncation(
-                Arrays.stream(tokenizer.encode("", true)).boxed().collect(Collectors.toSet()));
+        truncation =
+                new Truncation(Arrays.stream(tokenizer.encode("", true)).boxed().collect(Collectors.toSet()));
         this.options = options;
     }
 
@@ -92,8 +92,7 @@ public final class ExampleReader {
             default -> {
                 Encoded encoded = encoder.encode(row, format);
                 collector.resplit += encoded.resplit();
-                collector.add(
-                        Example.ofTokens(encoded.tokens(), encoded.supervised()), true, ExampleReader::cut);
+                collector.add(Example.ofTokens(encoded.tokens(), encoded.supervised()), true, ExampleReader::cut);
             }
         }
     }

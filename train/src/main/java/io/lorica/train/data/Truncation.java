@@ -35,8 +35,7 @@ final class Truncation {
             }
             gone[--longest[1]] = true;
         }
-        int[] kept =
-                IntStream.range(0, whole.length()).filter(i -> !gone[i]).toArray();
+        int[] kept = IntStream.range(0, whole.length()).filter(i -> !gone[i]).toArray();
         long[] segments = whole.segments();
         return new Example(
                 pick(whole.tokens(), kept),

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.train.report.Table;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
 
@@ -12,10 +13,16 @@ import java.util.SequencedMap;
  *
  * @param items how many rows were scored
  * @param values by name of the measure
+ * @param notes what a reader must know of the numbers
  */
-public record EvalResult(String task, long items, SequencedMap<String, Interval> values) {
+public record EvalResult(String task, long items, SequencedMap<String, Interval> values, List<String> notes) {
     public EvalResult {
         values = new LinkedHashMap<>(values);
+        notes = List.copyOf(notes);
+    }
+
+    public EvalResult(String task, long items, SequencedMap<String, Interval> values) {
+        this(task, items, values, List.of());
     }
 
     public ObjectNode json() {
@@ -27,6 +34,9 @@ public record EvalResult(String task, long items, SequencedMap<String, Interval>
                 .put("low", interval.low())
                 .put("high", interval.high())
                 .put("interval", "95% " + interval.method()));
+        if (!notes.isEmpty()) {
+            notes.forEach(json.putArray("notes")::add);
+        }
         return json;
     }
 
@@ -39,7 +49,7 @@ public record EvalResult(String task, long items, SequencedMap<String, Interval>
                 number(interval.value()),
                 number(interval.low()) + " … " + number(interval.high()),
                 interval.method()));
-        return table.text();
+        return notes.isEmpty() ? table.text() : table.text() + "\n" + String.join("\n", notes);
     }
 
     private static String number(double value) {

@@ -73,8 +73,7 @@ public final class LabelScores {
         int[] all = IntStream.range(0, truth.length).toArray();
         values.put("accuracy", Interval.wilson(Classification.hits(truth, predicted, all), truth.length));
         values.put(
-                "macro_f1",
-                Interval.bootstrap(truth.length, items -> Classification.macroF1(truth, predicted, items)));
+                "macro_f1", Interval.bootstrap(truth.length, items -> Classification.macroF1(truth, predicted, items)));
         values.put(
                 "matthews",
                 Interval.bootstrap(truth.length, items -> Classification.matthews(truth, predicted, items)));
@@ -86,19 +85,19 @@ public final class LabelScores {
         values.put(
                 "pearson",
                 Interval.bootstrap(
-                        truth.length,
-                        items -> Classification.pearson(pick(truth, items), pick(predicted, items))));
+                        truth.length, items -> Classification.pearson(pick(truth, items), pick(predicted, items))));
         values.put(
                 "spearman",
                 Interval.bootstrap(
-                        truth.length,
-                        items -> Classification.spearman(pick(truth, items), pick(predicted, items))));
+                        truth.length, items -> Classification.spearman(pick(truth, items), pick(predicted, items))));
         values.put(
                 "mse",
-                Interval.bootstrap(truth.length, items -> IntStream.of(items)
-                        .mapToDouble(i -> (truth[i] - predicted[i]) * (truth[i] - predicted[i]))
-                        .average()
-                        .orElse(Double.NaN)));
+                Interval.bootstrap(
+                        truth.length,
+                        items -> IntStream.of(items)
+                                .mapToDouble(i -> (truth[i] - predicted[i]) * (truth[i] - predicted[i]))
+                                .average()
+                                .orElse(Double.NaN)));
     }
 
     private static int highest(float[] row) {

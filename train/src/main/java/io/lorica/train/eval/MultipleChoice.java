@@ -2,6 +2,7 @@ package io.lorica.train.eval;
 
 import io.lorica.model.CausalModel;
 import io.lorica.model.Tokenizer;
+import io.lorica.tensor.LoricaException;
 import io.lorica.train.data.Example;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -11,21 +12,30 @@ import java.util.SequencedMap;
 import java.util.function.IntConsumer;
 
 /**
- * Choices ranked by the model's log-likelihood of each, given the context: {@code acc} by the sum over the choice's
- * tokens, {@code acc_norm} by that sum over the choice's characters without the space before it, as
- * lm-evaluation-harness defines them. Text is split as there: trailing spaces of the context belong to the choice, and the choice's tokens are those of the whole
- * after the tokens of the context.
+ * Choices ranked by the model's log-likelihood of each, given its context: {@code acc} by the sum over the tokens,
+ * {@code acc_norm} by that sum over the characters without the space before them, as lm-evaluation-harness defines
+ * them. Text is split as there: trailing spaces of the context belong to what follows, whose tokens are those of the
+ * whole after the tokens of the context. What is too long for the model loses its beginning, as there; how often that
+ * happened is noted.
  */
 public final class MultipleChoice {
     private MultipleChoice() {}
 
-    /** @param answer index of the right choice */
-    public record Question(String context, List<String> choices, int answer) {
+    /** What is scored, {@code text}, after a context. */
+    public record Option(String context, String text) {}
+
+    /** @param answer index of the right option */
+    public record Question(List<Option> options, int answer) {
         public Question {
-            choices = List.copyOf(choices);
-            if (answer < 0 || answer >= choices.size()) {
-                throw new IllegalArgumentException("answer " + answer + " of " + choices.size() + " choices");
+            options = List.copyOf(options);
+            if (answer < 0 || answer >= options.size()) {
+                throw new IllegalArgumentException("answer " + answer + " of " + options.size() + " choices");
             }
+        }
+
+        /** Choices after one context. */
+        public Question(String context, List<String> choices, int answer) {
+            this(choices.stream().map(choice -> new Option(context, choice)).toList(), answer);
         }
     }
 
@@ -35,14 +45,25 @@ public final class MultipleChoice {
      */
     public static EvalResult of(
             String task, CausalModel model, Tokenizer tokenizer, List<Question> questions, IntConsumer done) {
-        double[][] scores = scores(model, tokenizer, questions, done);
+        List<List<Example>> groups = new ArrayList<>();
+        for (Question question : questions) {
+            groups.add(question.options().stream()
+                    .map(option -> example(tokenizer, option))
+                    .toList());
+        }
+        long tooLong = groups.stream()
+                .flatMap(List::stream)
+                .filter(example -> example.length() > model.contextLength())
+                .count();
+        double[][] scores = scores(model, groups, done);
         long hits = 0;
         long normed = 0;
         for (int i = 0; i < scores.length; i++) {
             Question question = questions.get(i);
             double[] perCharacter = new double[scores[i].length];
             for (int j = 0; j < perCharacter.length; j++) {
-                perCharacter[j] = scores[i][j] / characters(question.choices().get(j));
+                perCharacter[j] =
+                        scores[i][j] / characters(question.options().get(j).text());
             }
             hits += best(scores[i]) == question.answer() ? 1 : 0;
             normed += best(perCharacter) == question.answer() ? 1 : 0;
@@ -50,20 +71,25 @@ public final class MultipleChoice {
         SequencedMap<String, Interval> values = new LinkedHashMap<>();
         values.put("acc", Interval.wilson(hits, scores.length));
         values.put("acc_norm", Interval.wilson(normed, scores.length));
-        return new EvalResult(task, scores.length, values);
+        List<String> notes = tooLong == 0
+                ? List.of()
+                : List.of(tooLong + " choices were longer than the model's " + model.contextLength()
+                        + " positions and lost the beginning of their context");
+        return new EvalResult(task, scores.length, values, notes);
     }
 
     /** Log-likelihoods in nats, by question and choice. */
-    static double[][] scores(CausalModel model, Tokenizer tokenizer, List<Question> questions, IntConsumer done) {
-        List<Example> examples = new ArrayList<>();
-        for (Question question : questions) {
-            question.choices().forEach(choice -> examples.add(example(tokenizer, question.context(), choice)));
-        }
-        List<float[]> flat = TargetScores.of(model, examples, done);
-        double[][] scores = new double[questions.size()][];
+    static double[][] scores(CausalModel model, List<List<Example>> groups, IntConsumer done) {
+        List<List<Example>> fitting = groups.stream()
+                .map(group -> group.stream()
+                        .map(example -> last(example, model.contextLength()))
+                        .toList())
+                .toList();
+        List<float[]> flat = TargetScores.ofGroups(model, fitting, done);
+        double[][] scores = new double[groups.size()][];
         int at = 0;
         for (int i = 0; i < scores.length; i++) {
-            scores[i] = new double[questions.get(i).choices().size()];
+            scores[i] = new double[groups.get(i).size()];
             for (int j = 0; j < scores[i].length; j++) {
                 for (float score : flat.get(at)) {
                     scores[i][j] += score;
@@ -74,14 +100,25 @@ public final class MultipleChoice {
         return scores;
     }
 
-    private static Example example(Tokenizer tokenizer, String context, String choice) {
-        String stripped = context.stripTrailing();
-        String whole = context + choice;
-        long[] tokens = tokenizer.encode(whole, true);
-        int start = Math.min(tokens.length, Math.max(1, tokenizer.encode(stripped, true).length));
+    private static Example example(Tokenizer tokenizer, Option option) {
+        String context = option.context().stripTrailing();
+        long[] tokens = tokenizer.encode(option.context() + option.text(), true);
+        int start = Math.min(tokens.length, Math.max(1, tokenizer.encode(context, true).length));
         boolean[] supervised = new boolean[tokens.length];
         Arrays.fill(supervised, start, tokens.length, true);
         return Example.ofTokens(tokens, supervised);
+    }
+
+    private static Example last(Example whole, int length) {
+        int from = Math.max(0, whole.length() - length);
+        Example cut = Example.ofTokens(
+                Arrays.copyOfRange(whole.tokens(), from, whole.length()),
+                Arrays.copyOfRange(whole.supervised(), from, whole.length()));
+        if (cut.supervisedTokens() < whole.supervisedTokens() || cut.supervised()[0]) {
+            throw new LoricaException.BadInput("a choice has " + whole.supervisedTokens()
+                    + " tokens, but the model has only " + length + " positions; leave the question out");
+        }
+        return cut;
     }
 
     private static int best(double[] values) {
