@@ -42,8 +42,11 @@ final class AdapterFiles {
         }
     }
 
-    /** A site that saves nothing is not among the targets. */
+    /** A site that saves nothing is not among the targets, but where all share what is saved. */
     private static AdapterConfig savedConfig(Adapter adapter) {
+        if (!adapter.shared().saved().isEmpty()) {
+            return adapter.config();
+        }
         List<String> saving = adapter.sites().entrySet().stream()
                 .filter(entry -> !entry.getValue().saved().isEmpty())
                 .map(Map.Entry::getKey)
