@@ -1,23 +1,22 @@
 package io.lorica.model;
 
-import io.lorica.tensor.DType;
+import io.lorica.tensor.CustomGradient;
+import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
-import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.CausalSoftmaxOp;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.function.UnaryOperator;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
  * Causal attention with grouped queries over packed sequences: {@code softmax(q k^T / sqrt(d) + mask) v}, each sequence
  * for itself.
  *
- * <p>Written from batched products. On the CPU libtorch's fused attention in bfloat16 is an order of magnitude slower
- * (200 against 11 ms for 72 x 256 x 256 x 64). The query heads that share a key head are stacked as rows of one product,
- * so keys are never repeated.
+ * <p>Written from batched products, with its gradient: {@code dv = P^T do}, {@code ds = P (dP - sum(dP P)) / sqrt(d)}
+ * with {@code dP = do v^T}, {@code dq = ds k}, {@code dk = ds^T q}. On the CPU libtorch's fused attention in bfloat16 is an
+ * order of magnitude slower (200 against 11 ms for 72 x 256 x 256 x 64). The query heads that share a key head are
+ * stacked as rows of one product, so keys are never repeated.
  *
  * @param heads query heads
  * @param keyHeads key and value heads; divides {@code heads}
@@ -27,13 +26,37 @@ import org.bytedeco.pytorch.global.torch;
 public record CausalAttention(int heads, int keyHeads, int headDim, int window) {
 
     /** Query rows of one product; 64 to 256 were tried at SmolLM2-135M's shape, this was the fastest by a little. */
-    private static final long BLOCK = 192;
+    private static final int BLOCK = 192;
+
+    /** Where a block's first query stands, by which it draws its dropout: the same in the backward pass. */
+    private record Place(int sequence, int query) {
+        Tensor drop(Tensor weights, AttentionDropout dropout) {
+            return dropout.apply(weights, sequence, query);
+        }
+    }
+
+    /**
+     * A block of queries of one sequence against the keys it may see, of which the last query sees the last.
+     *
+     * @param at first row in the packed batch
+     * @param q {@code [kv, g * rows, d]}
+     * @param k {@code [kv, d, m]}
+     * @param v {@code [kv, m, d]}
+     */
+    private record Part(int at, int rows, Place place, Tensor q, Tensor k, Tensor v) {
+
+        /** The rows of the packed batch that hold its keys; there are such rows only where nothing was cached. */
+        Tensor seen(Tensor packed) {
+            long keys = v.size(1);
+            return packed.narrow(0, at + rows - keys, keys);
+        }
+    }
 
     /**
      * @param q {@code [T, heads * headDim]}, positions already applied
      * @param k {@code [T, keyHeads * headDim]}
      * @param v {@code [T, keyHeads * headDim]}
-     * @param layer index into the batch's cache
+     * @param layer index into the batch's cache; gradients do not reach what lies in a cache
      * @return {@code [T, heads * headDim]}, owned by the caller's innermost scope
      */
     public Tensor forward(Tensor q, Tensor k, Tensor v, Batch batch, int layer) {
@@ -43,24 +66,32 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
     /** The same with dropout of the attention weights. */
     public Tensor forward(Tensor q, Tensor k, Tensor v, Batch batch, int layer, AttentionDropout dropout) {
         try (Scope scope = Scope.open()) {
-            List<Tensor> outputs = new ArrayList<>();
-            int at = 0;
-            for (int i = 0; i < batch.size(); i++) {
-                int length = batch.lengths()[i];
-                Tensor queries = q.narrow(0, at, length);
-                Tensor keys = k.narrow(0, at, length);
-                Tensor values = v.narrow(0, at, length);
-                KvCache cache = batch.cache();
-                if (cache != null) {
-                    cache.append(i, layer, keys, values);
-                    int total = cache.length(i) + length;
-                    keys = cache.keys(i, layer, total);
-                    values = cache.values(i, layer, total);
+            List<Part> parts = new ArrayList<>();
+            Tensor output;
+            List<Tensor> saved = new ArrayList<>();
+            try (Grad _ = Grad.disabled()) {
+                int at = 0;
+                for (int i = 0; i < batch.size(); i++) {
+                    int length = batch.lengths()[i];
+                    Tensor keys = k.narrow(0, at, length);
+                    Tensor values = v.narrow(0, at, length);
+                    KvCache cache = batch.cache();
+                    if (cache != null) {
+                        cache.append(i, layer, keys, values);
+                        int total = cache.length(i) + length;
+                        keys = cache.keys(i, layer, total);
+                        values = cache.values(i, layer, total);
+                    }
+                    parts.addAll(parts(q.narrow(0, at, length), keys, values, at, i));
+                    at += length;
                 }
-                outputs.add(attend(queries, keys, values, i, dropout));
-                at += length;
+                output = attend(q, parts, saved, dropout);
             }
-            return scope.keep(join(outputs));
+            return scope.keep(CustomGradient.attach(
+                    output,
+                    List.of(q, k, v),
+                    saved,
+                    (gradient, tensors, _) -> backward(gradient, parts, tensors, dropout)));
         }
     }
 
@@ -69,61 +100,92 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
      * Queries go in blocks of rows, each against the keys it may see, so that neither the hidden half nor what lies
      * before the window is computed, and memory grows with {@code n * BLOCK} and not with {@code n * n}.
      */
-    private Tensor attend(Tensor q, Tensor k, Tensor v, int sequence, AttentionDropout dropout) {
-        long n = q.size(0);
-        long m = k.size(0);
-        int group = heads / keyHeads;
+    private List<Part> parts(Tensor q, Tensor k, Tensor v, int at, int sequence) {
+        int n = (int) q.size(0);
+        int m = (int) k.size(0);
         Tensor keys = k.view(m, keyHeads, headDim).permute(1, 2, 0).contiguous();
         Tensor values = v.view(m, keyHeads, headDim).transpose(0, 1).contiguous();
-        Tensor scaled;
-        try (Scalar scale = new Scalar(1 / Math.sqrt(headDim))) {
-            scaled = q.mul(scale);
-        }
-        // [n, kv, g, d] -> [kv, g, n, d]: the heads that share a key head lie side by side.
-        Tensor queries = scaled.view(n, keyHeads, group, headDim).permute(1, 2, 0, 3);
-        List<Tensor> outputs = new ArrayList<>();
-        for (long from = 0; from < n; from += BLOCK) {
-            long rows = Math.min(BLOCK, n - from);
-            long end = m - n + from + rows;
-            long begin = window == 0 ? 0 : Math.max(0, end - rows - window + 1);
-            long first = from;
-            Tensor part = attendBlock(
-                    queries.narrow(2, from, rows).reshape(keyHeads, group * rows, headDim),
-                    keys.narrow(2, begin, end - begin),
-                    values.narrow(1, begin, end - begin),
+        List<Part> parts = new ArrayList<>();
+        for (int from = 0; from < n; from += BLOCK) {
+            int rows = Math.min(BLOCK, n - from);
+            int end = m - n + from + rows;
+            int begin = window == 0 ? 0 : Math.max(0, end - rows - window + 1);
+            parts.add(new Part(
+                    at + from,
                     rows,
-                    weights -> dropout.apply(weights, sequence, first));
-            outputs.add(part.view(keyHeads, group, rows, headDim)
-                    .permute(2, 0, 1, 3)
-                    .reshape(rows, (long) heads * headDim));
+                    new Place(sequence, from),
+                    byHead(q.narrow(0, from, rows)),
+                    keys.narrow(2, begin, end - begin),
+                    values.narrow(1, begin, end - begin)));
         }
-        return join(outputs);
+        return parts;
     }
 
-    /** {@code q: [kv, g * n, d], k: [kv, d, m], v: [kv, m, d]} to {@code [kv, g * n, d]}; the rows are the last n tokens. */
-    private Tensor attendBlock(Tensor q, Tensor k, Tensor v, long n, UnaryOperator<Tensor> dropout) {
-        long m = k.size(2);
-        Tensor scores = torch.bmm(q, k);
-        if (n > 1) {
-            scores =
-                    scores.view(keyHeads, -1, n, m).add(mask(n, m, DType.of(q))).view(keyHeads, -1, m);
+    /** Attention of all parts; what the backward pass needs is added to {@code saved}, four tensors a part. */
+    private Tensor attend(Tensor q, List<Part> parts, List<Tensor> saved, AttentionDropout dropout) {
+        Tensor output = torch.empty_like(q.detach());
+        List<Tensor> probabilities = softmax()
+                .forward(parts.stream()
+                        .map(part -> new CausalSoftmaxOp.Block(part.rows, torch.bmm(part.q, part.k)))
+                        .toList());
+        for (int i = 0; i < parts.size(); i++) {
+            Part part = parts.get(i);
+            Tensor weights = part.place.drop(probabilities.get(i), dropout);
+            intoRows(torch.bmm(weights, part.v), output.narrow(0, part.at, part.rows));
+            saved.addAll(List.of(part.q, part.k, part.v, probabilities.get(i)));
         }
-        return torch.bmm(dropout.apply(torch.softmax(scores, -1)), v);
+        return output;
     }
 
-    private static Tensor join(List<Tensor> parts) {
-        return parts.size() == 1 ? parts.getFirst() : torch.cat(new TensorVector(parts.toArray(Tensor[]::new)), 0);
+    private CausalSoftmaxOp softmax() {
+        return new CausalSoftmaxOp(window, 1 / Math.sqrt(headDim));
     }
 
-    /** {@code [n, m]}: 0 where row {@code i} (token {@code m - n + i}) may look, minus infinity elsewhere. */
-    private Tensor mask(long n, long m, DType type) {
-        try (Scope scope = Scope.open()) {
-            Tensor blocked = torch.triu(Tensors.ones(DType.BOOL, n, m), m - n + 1);
-            if (window > 0) {
-                blocked = blocked.logical_or(torch.tril(Tensors.ones(DType.BOOL, n, m), m - n - window));
-            }
-            Scalar minusInfinity = new Scalar(Double.NEGATIVE_INFINITY);
-            return scope.keep(Tensors.zeros(type, n, m).masked_fill_(blocked, minusInfinity));
+    /** {@code [n, heads * d]} to {@code [kv, g * n, d]}: the heads that share a key head lie side by side. */
+    private Tensor byHead(Tensor rows) {
+        long n = rows.size(0);
+        return rows.view(n, keyHeads, heads / keyHeads, headDim)
+                .permute(1, 2, 0, 3)
+                .reshape(keyHeads, -1, headDim);
+    }
+
+    /** The way back of {@link #byHead}, written into {@code rows}. */
+    private void intoRows(Tensor byHead, Tensor rows) {
+        long n = rows.size(0);
+        rows.view(n, keyHeads, heads / keyHeads, headDim)
+                .copy_(byHead.view(keyHeads, heads / keyHeads, n, headDim).permute(2, 0, 1, 3));
+    }
+
+    private List<Tensor> backward(Tensor gradient, List<Part> shapes, List<Tensor> saved, AttentionDropout dropout) {
+        Tensor dq = torch.empty_like(gradient);
+        Tensor dk = gradient.new_zeros(gradient.size(0), (long) keyHeads * headDim);
+        Tensor dv = torch.zeros_like(dk);
+        List<Part> parts = new ArrayList<>();
+        List<CausalSoftmaxOp.Block> probabilities = new ArrayList<>();
+        List<CausalSoftmaxOp.Block> dProbabilities = new ArrayList<>();
+        for (int i = 0; i < shapes.size(); i++) {
+            List<Tensor> of = saved.subList(4 * i, 4 * i + 4);
+            Part part = new Part(
+                    shapes.get(i).at, shapes.get(i).rows, shapes.get(i).place, of.get(0), of.get(1), of.get(2));
+            parts.add(part);
+            probabilities.add(new CausalSoftmaxOp.Block(part.rows, of.get(3)));
+            Tensor dOut = byHead(gradient.narrow(0, part.at, part.rows));
+            Tensor weights = part.place.drop(of.get(3), dropout);
+            add(torch.bmm(weights.transpose(1, 2), dOut), part.seen(dv));
+            Tensor dWeights = torch.bmm(dOut, part.v.transpose(1, 2));
+            dProbabilities.add(new CausalSoftmaxOp.Block(part.rows, part.place.drop(dWeights, dropout)));
         }
+        List<Tensor> dScores = softmax().backward(probabilities, dProbabilities);
+        for (int i = 0; i < parts.size(); i++) {
+            Part part = parts.get(i);
+            intoRows(torch.bmm(dScores.get(i), part.k.transpose(1, 2)), dq.narrow(0, part.at, part.rows));
+            add(torch.bmm(dScores.get(i).transpose(1, 2), part.q), part.seen(dk));
+        }
+        return List.of(dq, dk, dv);
+    }
+
+    /** Adds {@code [kv, m, d]} to {@code [m, kv * d]}. */
+    private void add(Tensor byHead, Tensor rows) {
+        rows.view(-1, keyHeads, headDim).add_(byHead.transpose(0, 1));
     }
 }

@@ -6,11 +6,13 @@ import java.util.Objects;
 import java.util.Set;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.javacpp.PointerScope;
-import org.bytedeco.pytorch.FunctionPostHook;
+import org.bytedeco.pytorch.Edge;
 import org.bytedeco.pytorch.FunctionPreHook;
 import org.bytedeco.pytorch.GradMode;
+import org.bytedeco.pytorch.Node;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
+import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,9 +27,10 @@ import org.jspecify.annotations.Nullable;
 public final class CustomGradient {
     /*
      * libtorch's way to define such an operation is a C++ template, which has no Java mapping. What is mapped are hooks
-     * on the nodes of the graph that may replace gradients. So each input gives an empty slice, whose sum (0) is added to
-     * the value: that makes a node at the output and one at each input at the cost of one addition. A hook before the
-     * output's node computes all gradients, a hook after each slice's node puts one in the place of the slice's.
+     * on the nodes of the graph that may replace gradients. The node of an alias hands its gradient on as it is; so that
+     * of an alias of the input is made the producer of the value, a hook before it computes all gradients, and the
+     * next puts the input's in the place of the value's. With several inputs, nodes of sums give the value's gradient
+     * to each of their aliases. No pass over the value is needed.
      *
      * Java's side of a hook is only weakly held by the native one, so the outermost scope holds it until it has run.
      */
@@ -49,8 +52,8 @@ public final class CustomGradient {
     /**
      * Makes a value known to the graph as computed from {@code inputs}.
      *
-     * @param value a fresh tensor without history; changed in place by adding zero
-     * @param inputs with at least one dimension; where none needs a gradient, the value stays without history
+     * @param value without history
+     * @param inputs where none needs a gradient, the value stays without history
      * @param saved tensors for the backward pass, kept until it has run or the thread's outermost scope closes
      * @return a handle to {@code value}'s storage, owned by the caller's innermost scope
      */
@@ -61,18 +64,43 @@ public final class CustomGradient {
         }
         try (Scope scope = Scope.open()) {
             Call call = new Call(backward, saved, needed, Scope.guests());
-            Tensor zero = null;
+            List<Node> aliases = new ArrayList<>();
             for (int i = 0; i < inputs.size(); i++) {
                 if (needed.get(i)) {
-                    Tensor slice = inputs.get(i).narrow(0, 0, 0);
-                    slice.grad_fn().add_post_hook(call.handOver(i));
-                    zero = zero == null ? slice.sum() : zero.add(slice.sum());
+                    aliases.add(inputs.get(i).alias().grad_fn());
                 }
             }
-            Tensor output = value.detach().add_(Objects.requireNonNull(zero)); // a view must not be changed in place
-            output.grad_fn().add_pre_hook(call.compute());
+            Tensor output = value.detach(); // the value may be a view, which has a history of its own
+            distribute(output, aliases).add_pre_hook(call.compute());
+            int alias = 0;
+            for (int i = 0; i < inputs.size(); i++) {
+                if (needed.get(i)) {
+                    aliases.get(alias++).add_pre_hook(call.handOver(i));
+                }
+            }
             return scope.keep(output);
         }
+    }
+
+    /** Makes a node the producer of {@code value} that gives its gradient to every one of {@code aliases}. */
+    private static Node distribute(Tensor value, List<Node> aliases) {
+        Node all = aliases.getFirst();
+        for (Node next : aliases.subList(1, aliases.size())) {
+            produce(value.detach(), all);
+            produce(value.detach(), next);
+            Tensor one = Tensors.zeros(DType.F32, 1).requires_grad_(true);
+            Node sum = one.add(one).grad_fn();
+            sum.set_next_edge(0, new Edge(all, 0));
+            sum.set_next_edge(1, new Edge(next, 0));
+            all = sum;
+        }
+        produce(value, all);
+        return all;
+    }
+
+    private static void produce(Tensor value, Node node) {
+        node.clear_input_metadata();
+        torch.create_gradient_edge(value, node);
     }
 
     /** One recorded operation: what it keeps and the hooks that wait for its backward pass. */
@@ -97,7 +125,7 @@ public final class CustomGradient {
             return own(new Compute(this));
         }
 
-        FunctionPostHook handOver(int input) {
+        FunctionPreHook handOver(int input) {
             waiting++;
             return own(new HandOver(this, input));
         }
@@ -161,7 +189,7 @@ public final class CustomGradient {
         }
     }
 
-    private static final class HandOver extends FunctionPostHook {
+    private static final class HandOver extends FunctionPreHook {
         /** libtorch copies what a hook returns after it has returned, so each call frees what the last one gave. */
         private static final ThreadLocal<@Nullable TensorVector> GIVEN = new ThreadLocal<>();
 
@@ -174,7 +202,7 @@ public final class CustomGradient {
         }
 
         @Override
-        public TensorVector apply(TensorVector inputGradients, TensorVector outputGradients) {
+        public TensorVector apply(TensorVector outputGradients) {
             TensorVector before = GIVEN.get();
             if (before != null) {
                 before.close();

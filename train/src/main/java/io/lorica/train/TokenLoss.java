@@ -8,6 +8,8 @@ import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.CrossEntropyOp;
+import java.util.Arrays;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -49,11 +51,14 @@ final class TokenLoss implements Objective {
             for (long from = 0; from < micro.rows().length; from += CHUNK) {
                 long rows = Math.min(CHUNK, micro.rows().length - from);
                 Tensor part = leaf.narrow(0, from, rows);
-                Tensor wanted = targets.narrow(0, from, rows);
                 Tensor into = gradient.narrow(0, from, rows);
                 loss += headLearns
-                        ? recorded(part, wanted, into, targetsInStep, pass)
-                        : written(part, wanted, into, targetsInStep);
+                        ? recorded(part, targets.narrow(0, from, rows), into, targetsInStep, pass)
+                        : written(
+                                part,
+                                Arrays.copyOfRange(micro.targets(), (int) from, (int) (from + rows)),
+                                into,
+                                targetsInStep);
             }
             if (hidden.requires_grad()) {
                 try (Grad _ = Grad.disabled()) {
@@ -84,18 +89,13 @@ final class TokenLoss implements Objective {
         return sum;
     }
 
-    private double written(Tensor part, Tensor wanted, Tensor into, long targetsInStep) {
+    private double written(Tensor part, long[] wanted, Tensor into, long targetsInStep) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             Linear head = model.head();
-            Tensor logProbabilities = torch.log_softmax(Tensors.to(head.base(part), DType.F32), -1);
-            double loss = negativeLogLikelihood(logProbabilities, wanted);
-            Tensor difference = logProbabilities.exp_();
-            Tensor column = wanted.unsqueeze(1);
-            difference.scatter_add_(
-                    1, column, Tensors.ones(DType.F32, part.size(0), 1).neg());
-            difference.mul_(new Scalar(1.0 / targetsInStep));
-            into.copy_(head.transposed(Tensors.to(difference, DType.of(part))));
+            Tensor logits = head.base(part);
+            double loss = CrossEntropyOp.lossAndGradient(logits, wanted, 1.0 / targetsInStep);
+            into.copy_(head.transposed(logits));
             return loss / targetsInStep;
         }
     }

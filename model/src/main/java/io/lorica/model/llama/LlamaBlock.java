@@ -9,9 +9,9 @@ import io.lorica.model.RmsNorm;
 import io.lorica.model.Weights;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Scope;
+import io.lorica.tensor.fused.RotaryOp;
+import io.lorica.tensor.fused.SwiGluOp;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.TensorVector;
-import org.bytedeco.pytorch.global.torch;
 
 /**
  * One Llama layer:
@@ -64,27 +64,16 @@ final class LlamaBlock implements Block {
         try (Scope scope = Scope.open()) {
             Tensor afterAttention = hidden.add(attend(inputNorm.forward(hidden), batch, pass));
             Tensor normal = postAttentionNorm.forward(afterAttention);
-            Tensor gated = torch.silu(gateProj.forward(normal, pass)).mul(upProj.forward(normal, pass));
+            Tensor gated = SwiGluOp.apply(gateProj.forward(normal, pass), upProj.forward(normal, pass));
             return scope.keep(afterAttention.add(downProj.forward(gated, pass)));
         }
     }
 
     private Tensor attend(Tensor x, Batch batch, Pass pass) {
         Rotary.Angles angles = config.rotary().angles(batch.positions(), DType.of(x));
-        Tensor q = rotate(qProj.forward(x, pass), config.heads(), angles);
-        Tensor k = rotate(kProj.forward(x, pass), config.keyHeads(), angles);
+        Tensor q = RotaryOp.apply(qProj.forward(x, pass), config.heads(), angles.cos(), angles.sin());
+        Tensor k = RotaryOp.apply(kProj.forward(x, pass), config.keyHeads(), angles.cos(), angles.sin());
         Tensor v = vProj.forward(x, pass);
         return oProj.forward(attention.forward(q, k, v, batch, layer), pass);
-    }
-
-    /** Turns each head's halves {@code (a, b)} into {@code (a cos - b sin, b cos + a sin)}: {@code [T, n * d]}. */
-    private Tensor rotate(Tensor x, int heads, Rotary.Angles angles) {
-        long half = config.headDim() / 2;
-        Tensor split = x.view(-1, heads, config.headDim());
-        Tensor a = split.narrow(2, 0, half);
-        Tensor b = split.narrow(2, half, half);
-        Tensor first = a.mul(angles.cos()).sub(b.mul(angles.sin()));
-        Tensor second = b.mul(angles.cos()).add(a.mul(angles.sin()));
-        return torch.cat(new TensorVector(first, second), 2).view(-1, (long) heads * config.headDim());
     }
 }

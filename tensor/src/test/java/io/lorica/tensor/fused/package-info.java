@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.tensor.fused;
+
+import org.jspecify.annotations.NullMarked;
