@@ -128,8 +128,9 @@ public record AdapterConfig(
         List<String> modules = withHeads(task, options.strings("modules_to_save"));
         Bias bias = Bias.parse(options, method);
         if (!method.onSites() && !(targets.isOpen() && modules.isEmpty())) {
-            throw new LoricaException.BadInput(where + ": method '" + method.info().name() + "' chooses the weights it"
-                    + " trains by itself; leave out target_modules, its companions and modules_to_save");
+            throw new LoricaException.BadInput(
+                    where + ": method '" + method.info().name() + "' chooses the weights it"
+                            + " trains by itself; leave out target_modules, its companions and modules_to_save");
         }
         String base = options.text("base_model_name_or_path", "");
         String revision = options.text("revision", "");

@@ -123,7 +123,8 @@ public final class AdapterStack implements AutoCloseable {
             }
         });
         replaced.clear();
-        active.keySet().forEach(name -> adapter(name).shared().replaced().keySet().forEach(Parameter::restore));
+        active.keySet()
+                .forEach(name -> adapter(name).shared().replaced().keySet().forEach(Parameter::restore));
         active = new LinkedHashMap<>();
     }
 

@@ -87,7 +87,8 @@ class DifforaMethodTest extends MethodContract {
     void apply_extremeLogits_isPlainLoraOrTheBase() {
         float[] base = logits();
         Adapter adapter = create("{" + FOUR + "}");
-        Adapter lora = Adapter.create(model, TinyModels.config("lora", "{'lora_alpha': 16, " + FOUR + "}"), new Seed(1));
+        Adapter lora =
+                Adapter.create(model, TinyModels.config("lora", "{'lora_alpha': 16, " + FOUR + "}"), new Seed(1));
         stack.add("lora", lora);
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
@@ -150,12 +151,15 @@ class DifforaMethodTest extends MethodContract {
         assertThat(values(adapter)).usingRecursiveComparison().isEqualTo(pairs);
         try (Scope _ = Scope.open()) {
             assertThat(adapter.trainables())
-                    .allMatch(t -> t.tensor().requires_grad() && !t.tensor().grad().defined());
+                    .allMatch(t ->
+                            t.tensor().requires_grad() && !t.tensor().grad().defined());
         }
     }
 
     private static List<float[]> values(Adapter adapter) {
-        return adapter.trainables().stream().map(t -> Tensors.floats(t.tensor())).toList();
+        return adapter.trainables().stream()
+                .map(t -> Tensors.floats(t.tensor()))
+                .toList();
     }
 
     /** Ends the search with logits that rise with the site's number. */

@@ -26,7 +26,8 @@ public final class Answer {
      * @param index which of several answers of one seed: each draws its own numbers
      * @param onText receives the text piece by piece, in whole characters and without the stop text
      */
-    public Answer(Tokenizer tokenizer, long[] prompt, Sampling sampling, int limit, int index, Consumer<String> onText) {
+    public Answer(
+            Tokenizer tokenizer, long[] prompt, Sampling sampling, int limit, int index, Consumer<String> onText) {
         promptTokens = prompt.length;
         this.limit = limit;
         this.onText = onText;

@@ -141,7 +141,8 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
      * @param follow lets the optimizer go over to what the restored trainee moves
      * @throws LoricaException.Incompatible if it belongs to a run with other settings or data, naming what differs
      */
-    static Checkpoint read(Path checkpoint, Trainee trainee, AdamW optimizer, Map<String, String> run, Runnable follow) {
+    static Checkpoint read(
+            Path checkpoint, Trainee trainee, AdamW optimizer, Map<String, String> run, Runnable follow) {
         JsonNode state = state(checkpoint);
         requireSame(checkpoint, state.path("run"), run);
         long step = state.path("step").asLong();
@@ -153,8 +154,8 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
         JsonNode steps = state.path("slotSteps");
         optimizer
                 .slots()
-                .forEach(slot -> slot.resumeAt(
-                        steps.path(slot.trainable().name()).asLong(step)));
+                .forEach(slot ->
+                        slot.resumeAt(steps.path(slot.trainable().name()).asLong(step)));
         return new Checkpoint(
                 step,
                 state.path("lossBefore").asDouble(Double.NaN),

@@ -75,8 +75,10 @@ public final class DifforaMethod implements Method {
     public TrainingRule trainingRule(MethodConfig config, Adapter adapter, Seed seed) {
         List<DifforaLinear> parts =
                 adapter.sites().values().stream().map(DifforaLinear.class::cast).toList();
-        return new Search((DifforaConfig) config, (Matrix) adapter.shared(), parts, () -> adapter.trainables().stream()
-                .map(Trainable::tensor)
-                .toList());
+        return new Search(
+                (DifforaConfig) config,
+                (Matrix) adapter.shared(),
+                parts,
+                () -> adapter.trainables().stream().map(Trainable::tensor).toList());
     }
 }

@@ -90,8 +90,9 @@ public final class LisaMethod implements Method {
                     + ", but the model has " + layers + " layers (model.layers.0 and on); choose fewer");
         }
         if (lisa.activated() == 0 && !lisa.embeddings()) {
-            throw new LoricaException.BadInput(where + ": lisa_activated_layers is 0 and train_embeddings false, so that"
-                    + " no weight of model.layers or elsewhere would learn");
+            throw new LoricaException.BadInput(
+                    where + ": lisa_activated_layers is 0 and train_embeddings false, so that"
+                            + " no weight of model.layers or elsewhere would learn");
         }
     }
 
