@@ -5,7 +5,9 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.SerializationFeature;
+import io.lorica.model.Tokenizer;
 import io.lorica.tensor.AtomicFile;
+import io.lorica.tensor.Hashing;
 import io.lorica.tensor.LoricaException;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -14,6 +16,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -86,19 +89,42 @@ public record Provenance(
     }
 
     /**
+     * How text becomes tokens, and ends.
+     *
+     * @param chatTemplateSha256 hash of the chat template's text; null where there is none
+     * @param eosTokenIds tokens that end an answer
+     * @param padTokenId null where the tokenizer has none
+     */
+    public record Text(
+            @Nullable String chatTemplateSha256,
+            List<Long> eosTokenIds,
+            @Nullable Long padTokenId) {
+        public static Text of(Tokenizer tokenizer) {
+            OptionalLong pad = tokenizer.pad();
+            return new Text(
+                    tokenizer
+                            .chatTemplate()
+                            .map(template -> Hashing.sha256(template.source()))
+                            .orElse(null),
+                    List.copyOf(tokenizer.endIds()),
+                    pad.isPresent() ? pad.getAsLong() : null);
+        }
+    }
+
+    /**
      * @throws LoricaException.Incompatible where text would be cut into tokens or ended in another way than in
      *     training, with all that differs
      */
-    public void requireText(@Nullable String chatTemplateHash, List<Long> eos, @Nullable Long pad, String where) {
+    public void requireText(Text found, String where) {
         List<String> faults = new ArrayList<>();
-        if (!Objects.equals(chatTemplateHash, chatTemplateSha256)) {
-            faults.add("chat template " + chatTemplateHash + " instead of " + chatTemplateSha256);
+        if (!Objects.equals(found.chatTemplateSha256, chatTemplateSha256)) {
+            faults.add("chat template " + found.chatTemplateSha256 + " instead of " + chatTemplateSha256);
         }
-        if (!eos.equals(eosTokenIds)) {
-            faults.add("end tokens " + eos + " instead of " + eosTokenIds);
+        if (!found.eosTokenIds.equals(eosTokenIds)) {
+            faults.add("end tokens " + found.eosTokenIds + " instead of " + eosTokenIds);
         }
-        if (!Objects.equals(pad, padTokenId)) {
-            faults.add("padding token " + pad + " instead of " + padTokenId);
+        if (!Objects.equals(found.padTokenId, padTokenId)) {
+            faults.add("padding token " + found.padTokenId + " instead of " + padTokenId);
         }
         if (!faults.isEmpty()) {
             throw new LoricaException.Incompatible(where + ": the adapter was trained with another tokenizer set-up: "

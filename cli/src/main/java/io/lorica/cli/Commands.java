@@ -16,6 +16,7 @@ final class Commands {
         line.addSubcommand(models(console));
         line.addSubcommand(new MethodsCommand(console));
         line.addSubcommand(new TrainCommand(console));
+        line.addSubcommand(new CompareCommand(console));
         line.addSubcommand(new PretrainCommand(console));
         line.addSubcommand(new PretrainClipCommand(console));
         line.addSubcommand(new FewShotCommand(console));

@@ -2,6 +2,7 @@ package io.lorica.cli;
 
 import io.lorica.model.CausalModel;
 import io.lorica.model.ClassifierModel;
+import io.lorica.model.Pretrained;
 import io.lorica.model.Tokenizer;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
@@ -106,10 +107,10 @@ final class EvalCommand implements Callable<Integer> {
         if (limit < 1) {
             throw new LoricaException.BadInput("--limit is " + limit + ", but must be at least 1");
         }
-        EvalTask builtIn = KINDS.contains(task) ? null : builtIn();
+        EvalTask builtIn = builtIn();
         Path file = file(builtIn);
         try (Session session = Session.open(base, "bfloat16", console)) {
-            EvalResult result = builtIn == null ? measure(session, file) : measure(session, builtIn, file);
+            EvalResult result = measure(session.pretrained(), builtIn, file);
             if (json) {
                 console.json(result.json());
             } else {
@@ -119,7 +120,12 @@ final class EvalCommand implements Callable<Integer> {
         return 0;
     }
 
-    private EvalTask builtIn() {
+    /** The built-in task of that name; null for a kind of task on a data file. */
+    @Nullable
+    EvalTask builtIn() {
+        if (KINDS.contains(task)) {
+            return null;
+        }
         List<String> names = new ArrayList<>(KINDS);
         EvalTask.ALL.forEach(known -> names.add(known.name()));
         if (!names.contains(task)) {
@@ -129,7 +135,7 @@ final class EvalCommand implements Callable<Integer> {
         return EvalTask.named(task);
     }
 
-    private Path file(@Nullable EvalTask builtIn) {
+    Path file(@Nullable EvalTask builtIn) {
         if (data == null && builtIn != null) {
             return builtIn.locate(System.getenv());
         }
@@ -149,23 +155,27 @@ final class EvalCommand implements Callable<Integer> {
         console.print(table.text());
     }
 
-    private EvalResult measure(Session session, EvalTask builtIn, Path file) {
+    /** The task on a model that is loaded. */
+    EvalResult measure(Pretrained model, @Nullable EvalTask builtIn, Path file) {
+        if (builtIn == null) {
+            return measure(model, file);
+        }
         return builtIn.question() == null
-                ? exactMatch(session.causal(), session.tokenizer(), file)
-                : multipleChoice(session.causal(), session.tokenizer(), builtIn.questions(file));
+                ? exactMatch(model.causal(), model.tokenizer(), file)
+                : multipleChoice(model.causal(), model.tokenizer(), builtIn.questions(file));
     }
 
-    private EvalResult measure(Session session, Path file) {
-        Tokenizer tokenizer = session.tokenizer();
+    private EvalResult measure(Pretrained model, Path file) {
+        Tokenizer tokenizer = model.tokenizer();
         return switch (task) {
-            case "classification" -> classify(session.pretrained().classifier(), tokenizer, file);
-            case "exact-match" -> exactMatch(session.causal(), tokenizer, file);
-            case "multiple-choice" -> multipleChoice(session.causal(), tokenizer, EvalRows.choices(file));
+            case "classification" -> classify(model.classifier(), tokenizer, file);
+            case "exact-match" -> exactMatch(model.causal(), tokenizer, file);
+            case "multiple-choice" -> multipleChoice(model.causal(), tokenizer, EvalRows.choices(file));
             default -> {
                 List<Example> examples = first(new ExampleReader(tokenizer, ReadOptions.ofLength(maxLength))
                         .read(file)
                         .examples());
-                yield shown(examples.size(), done -> Perplexity.of(session.causal(), tokenizer, examples, done));
+                yield shown(examples.size(), done -> Perplexity.of(model.causal(), tokenizer, examples, done));
             }
         };
     }

@@ -6,6 +6,7 @@ import io.lorica.adapter.AdapterStack;
 import io.lorica.adapter.LoadOptions;
 import io.lorica.adapter.MergeCertificate;
 import io.lorica.adapter.MergeOptions;
+import io.lorica.adapter.Provenance;
 import io.lorica.model.BaseModel;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ChatTemplate;
@@ -70,6 +71,9 @@ final class Session implements AutoCloseable {
     }
 
     private void activate(Path directory, LoadOptions how, Console console) {
+        Provenance.read(directory)
+                .ifPresent(provenance ->
+                        provenance.requireText(Provenance.Text.of(pretrained.tokenizer()), directory.toString()));
         Adapter adapter = Adapter.load(pretrained.model(), directory, how);
         stack.add(ADAPTER, adapter);
         stack.activate(ADAPTER);

@@ -4,10 +4,14 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.model.ModelStore;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Memory;
 import io.lorica.train.FineTune;
+import io.lorica.train.MemoryPlan;
 import io.lorica.train.Trainer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -88,6 +92,20 @@ final class TrainCommand implements Callable<Integer> {
                     + " micro-batches, and as single examples. Exit code 1 where it is not.")
     boolean verify;
 
+    @Option(
+            names = "--dry-run",
+            description = "Train nothing; list the resident memory that training and evaluation will take.")
+    boolean dryRun;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            description =
+                    "Hold the run to this much resident memory (6GiB, 800MB): smaller micro-batches, then gradient"
+                            + " checkpointing, the loss unchanged; refused where that is not enough.")
+    @Nullable
+    String memory;
+
     @Option(names = "--json", description = "The result as one JSON object.")
     boolean json;
 
@@ -99,15 +117,32 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        OptionalLong budget = memory == null ? OptionalLong.empty() : OptionalLong.of(Memory.parse(memory));
         FineTune.Spec spec = spec(Settings.read(config, set));
         try (TrainProgress progress = new TrainProgress(console, "train");
                 FetchProgress fetch = new FetchProgress(console);
                 FineTune job = FineTune.prepare(spec, ModelStore.standard(fetch), progress);
                 Interrupt _ = new Interrupt(job::stop, console)) {
             describe(job);
-            return spec.out() == null
-                    ? VerifyReport.show(job.verify(), console, json)
-                    : finish(job.run(), spec.out(), progress);
+            Optional<MemoryPlan> held = budget.stream().mapToObj(job::hold).findFirst();
+            if (dryRun) {
+                show(held.orElseGet(job::plan));
+            } else {
+                held.ifPresent(plan -> console.note(plan.summary()));
+            }
+            if (verify) {
+                return VerifyReport.show(job.verify(), console, json);
+            }
+            return spec.out() == null ? 0 : finish(job.run(), spec.out(), progress);
+        }
+    }
+
+    private void show(MemoryPlan plan) {
+        if (json) {
+            console.json(plan.json());
+        } else {
+            console.print(plan.table());
+            console.print(plan.summary());
         }
     }
 
@@ -115,6 +150,10 @@ final class TrainCommand implements Callable<Integer> {
         String reference = given("--model", model, Settings.take(settings, "model"));
         String rows = given("--data", text(data), Settings.take(settings, "data"));
         String directory = or(text(out), Settings.take(settings, "out"));
+        boolean trainsNothing = verify || dryRun;
+        if ((trainsNothing && resume) || (verify && dryRun)) {
+            throw new LoricaException.BadInput("--verify, --dry-run and --resume exclude each other; give one of them");
+        }
         String heldOut = or(text(evalData), Settings.take(settings, "eval_data"));
         String name = or(method, Settings.take(settings, "method"));
         String chosen = name == null ? "lora" : name;
@@ -139,8 +178,8 @@ final class TrainCommand implements Callable<Integer> {
                 run.training(),
                 run.template(),
                 run.columns(),
-                verify ? null : Path.of(given("--out", directory, null)),
-                resume && !verify);
+                trainsNothing ? null : Path.of(given("--out", directory, null)),
+                resume);
     }
 
     private void describe(FineTune job) {

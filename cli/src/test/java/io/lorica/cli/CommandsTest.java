@@ -96,9 +96,9 @@ class CommandsTest {
 
     @Test
     void train_misspeltMethod_nearestIsNamed() {
-        Cli wrong = train(rows, folder.resolve("none").toString(), "--method", "lroa");
+        Cli wrong = train(rows, folder.resolve("none").toString(), "--method", "rslroa");
         assertThat(wrong.code()).isEqualTo(2);
-        assertThat(wrong.err()).contains("'lroa'").contains("did you mean 'lora'?");
+        assertThat(wrong.err()).contains("'rslroa'").contains("did you mean 'rslora'?");
     }
 
     @Test
@@ -171,6 +171,51 @@ class CommandsTest {
         adapted.addAll(List.of("--adapter", run));
         assertThat(Cli.run(adapted.toArray(String[]::new)).out())
                 .isNotEqualTo(Cli.run(base).out());
+    }
+
+    @Test
+    void generate_adapterOfAnotherTokenizer_isRefusedWithTheDifference() throws IOException {
+        Path other = Files.createDirectory(folder.resolve("other"));
+        for (String file : List.of("adapter_config.json", "adapter_model.safetensors")) {
+            Files.copy(Path.of(run, file), other.resolve(file));
+        }
+        String record = Files.readString(Path.of(run, "lorica.json"));
+        Files.writeString(
+                other.resolve("lorica.json"),
+                record.replaceAll("\"eos_token_ids\" : \\[[^]]*]", "\"eos_token_ids\" : [7]"));
+        Cli refused =
+                Cli.run("generate", "--model", MODEL, "--adapter", other.toString(), "--prompt", "x", "--threads", "1");
+        assertThat(refused.code()).isEqualTo(1);
+        assertThat(refused.err()).contains("end tokens").contains("instead of [7]");
+    }
+
+    @Test
+    void train_dryRun_listsPartsThatSumToTheTotalAndTrainsNothing() {
+        JsonNode plan = json(train(rows, folder.resolve("never").toString(), "--dry-run", "--json"));
+        long sum = 0;
+        for (JsonNode part : plan.get("parts")) {
+            sum += part.get("training").asLong();
+        }
+        assertThat(sum).isEqualTo(plan.get("training").asLong()).isPositive();
+        assertThat(folder.resolve("never")).doesNotExist();
+    }
+
+    @Test
+    void train_budgetTooSmall_isRefusedWithThePlanBeforeItStarts() {
+        Cli refused = train(rows, folder.resolve("never").toString(), "--memory", "20MiB");
+        assertThat(refused.code()).isEqualTo(2);
+        assertThat(refused.err())
+                .contains("20 MiB")
+                .contains("gradient checkpointing")
+                .contains("optimizer state");
+        assertThat(folder.resolve("never")).doesNotExist();
+    }
+
+    @Test
+    void train_budgetNoSize_isRefused() {
+        Cli wrong = train(rows, folder.resolve("never").toString(), "--memory", "6 lots");
+        assertThat(wrong.code()).isEqualTo(2);
+        assertThat(wrong.err()).contains("'6 lots'").contains("6GiB");
     }
 
     @Test

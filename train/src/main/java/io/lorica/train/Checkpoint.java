@@ -95,9 +95,7 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
             run.forEach(same::put);
             AtomicFile.writeString(temporary.resolve(STATE), state.toPrettyString() + "\n");
             AtomicFile.syncDirectory(temporary);
-            deleteTree(target);
-            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-            AtomicFile.syncDirectory(directory);
+            replace(target, temporary, directory);
             List<Path> all = list(directory);
             for (Path old : all.subList(0, Math.max(0, all.size() - keep))) {
                 deleteTree(old);
@@ -105,6 +103,41 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
             return target;
         } catch (IOException e) {
             throw new LoricaException.Internal("cannot write checkpoint " + target + ": " + e.getMessage(), e);
+        }
+    }
+
+    /**
+     * A checkpoint of this step may be there already (a run that was stopped, resumed and stopped again). It is moved
+     * aside, not deleted, before the new one takes its name: it may be the only one.
+     */
+    private static void replace(Path target, Path temporary, Path directory) throws IOException {
+        Path aside = aside(target);
+        if (Files.exists(target)) {
+            deleteTree(aside);
+            Files.move(target, aside, StandardCopyOption.ATOMIC_MOVE);
+        }
+        Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+        AtomicFile.syncDirectory(directory);
+        deleteTree(aside);
+    }
+
+    private static Path aside(Path checkpoint) {
+        return checkpoint.resolveSibling("." + checkpoint.getFileName() + ".old");
+    }
+
+    /** Gives a checkpoint its name back where a kill came between the two moves of {@link #replace}. */
+    private static void recover(Path directory) throws IOException {
+        try (Stream<Path> entries = Files.list(directory)) {
+            for (Path old : entries.filter(path -> path.getFileName().toString().matches("\\.step-\\d+\\.old"))
+                    .toList()) {
+                String name = old.getFileName().toString();
+                Path target = directory.resolve(name.substring(1, name.length() - 4));
+                if (Files.exists(target)) {
+                    deleteTree(old);
+                } else {
+                    Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
+                }
+            }
         }
     }
 
@@ -127,9 +160,11 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
     /** The newest checkpoint of a run, if it has one. */
     static Optional<Path> newest(Path directory) {
         try {
-            return Files.isDirectory(directory)
-                    ? list(directory).reversed().stream().findFirst()
-                    : Optional.empty();
+            if (!Files.isDirectory(directory)) {
+                return Optional.empty();
+            }
+            recover(directory);
+            return list(directory).reversed().stream().findFirst();
         } catch (IOException e) {
             throw new LoricaException.Internal("cannot read " + directory + ": " + e.getMessage(), e);
         }

@@ -8,13 +8,10 @@ import io.lorica.adapter.AdapterStack;
 import io.lorica.adapter.Fingerprint;
 import io.lorica.adapter.Provenance;
 import io.lorica.adapter.SelfTest;
-import io.lorica.model.ChatTemplate;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
-import io.lorica.model.Tokenizer;
 import io.lorica.model.Transformer;
 import io.lorica.tensor.AtomicFile;
-import io.lorica.tensor.Hashing;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Threads;
@@ -37,8 +34,6 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Optional;
-import java.util.OptionalLong;
 import java.util.SequencedMap;
 import org.jspecify.annotations.Nullable;
 
@@ -53,6 +48,9 @@ public final class FineTune implements AutoCloseable {
     private static final String NAME = "default";
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    /** Which rows are held out does not depend on the run's seed, so that runs with other seeds compare. */
+    private static final Seed SPLIT = new Seed(0);
+
     private final Spec spec;
     private final Task task;
     private final Pretrained base;
@@ -61,8 +59,11 @@ public final class FineTune implements AutoCloseable {
     private final AdapterStack stack;
     private final Adapter adapter;
     private final AdapterTrainee trainee;
-    private final Trainer trainer;
     private final Reporter reporter;
+    private final Rehearsal.Loaded loaded;
+    private final double secondsToStart;
+    private TrainConfig training;
+    private volatile Trainer trainer;
 
     /**
      * What to do.
@@ -88,7 +89,14 @@ public final class FineTune implements AutoCloseable {
             Template template,
             Map<String, String> columns,
             @Nullable Path out,
-            boolean resume) {}
+            boolean resume) {
+
+        /** The same job, from its newest checkpoint or from its start. */
+        public Spec withResume(boolean whether) {
+            return new Spec(
+                    model, data, heldOutData, heldOut, method, settings, training, template, columns, out, whether);
+        }
+    }
 
     private FineTune(
             Spec spec,
@@ -98,6 +106,8 @@ public final class FineTune implements AutoCloseable {
             DataSet.Split split,
             AdapterStack stack,
             Adapter adapter,
+            Rehearsal.Loaded loaded,
+            double secondsToStart,
             TrainListener listener) {
         this.spec = spec;
         this.task = task;
@@ -109,7 +119,10 @@ public final class FineTune implements AutoCloseable {
         this.reporter = new Reporter(listener);
         Seed seed = new Seed(spec.training().seed());
         trainee = new AdapterTrainee(task.model(base), adapter, seed.of("rule"));
-        trainer = new Trainer(trainee, spec.training(), reporter);
+        this.loaded = loaded;
+        this.secondsToStart = secondsToStart;
+        training = spec.training();
+        trainer = new Trainer(trainee, training, reporter);
     }
 
     /**
@@ -129,7 +142,10 @@ public final class FineTune implements AutoCloseable {
             Threads.set(spec.training().threads());
         }
         Task task = Task.of(spec, config.taskType());
+        int _ = Threads.get(); // loads libtorch, so that its own tables do not count as weights
+        long start = NativeHeap.mark();
         Pretrained base = task.open(store, spec);
+        long weights = NativeHeap.mark() - start;
         try {
             Transformer model = task.model(base);
             int maxLength = Math.min(spec.training().maxLength(), model.contextLength());
@@ -139,15 +155,19 @@ public final class FineTune implements AutoCloseable {
             requireEnd(data, spec);
             DataSet.Split split = spec.heldOutData() != null
                     ? new DataSet.Split(data.examples(), task.heldOut(reader, spec.heldOutData()))
-                    : data.split(heldOut(spec, data), new Seed(spec.training().seed()));
+                    : data.split(heldOut(spec, data), SPLIT);
             AdapterStack stack = new AdapterStack(base.model());
+            long before = NativeHeap.mark();
+            long began = System.nanoTime();
             Adapter adapter = Adapter.create(
                     model,
                     config.withTaskType(task.type()),
                     new DataCalibration(model, split.train()),
                     new Seed(spec.training().seed()).of("init"));
             stack.add(NAME, adapter).activate(NAME);
-            return new FineTune(spec, task, base, data, split, stack, adapter, listener);
+            double seconds = (System.nanoTime() - began) / 1e9;
+            Rehearsal.Loaded loaded = new Rehearsal.Loaded(start, weights, NativeHeap.mark() - before, base.path());
+            return new FineTune(spec, task, base, data, split, stack, adapter, loaded, seconds, listener);
         } catch (RuntimeException e) {
             base.close();
             throw e;
@@ -188,6 +208,16 @@ public final class FineTune implements AutoCloseable {
         }
     }
 
+    /** Seconds that making the adapter took, passes over data and decompositions included. */
+    public double secondsToStart() {
+        return secondsToStart;
+    }
+
+    /** Whether a run of that directory left a checkpoint to go on from. */
+    public static boolean resumable(Path out) {
+        return Trainer.resumedStep(out).isPresent();
+    }
+
     public Pretrained base() {
         return base;
     }
@@ -213,13 +243,42 @@ public final class FineTune implements AutoCloseable {
      * holds fewer than 8 examples, 8 of the step's are enough to show it.
      */
     public TrainingCheck verify() {
-        int batch = spec.training().batchSize();
-        long step = (long) batch * spec.training().accumulation();
+        int batch = training.batchSize();
+        long step = (long) batch * training.accumulation();
         List<Example> first = split.train().stream()
                 .filter(example -> example.targets() > 0)
                 .limit(Math.min(step, Math.max(batch, 8)))
                 .toList();
         return TrainingCheck.run(trainee, first);
+    }
+
+    /**
+     * The resident memory that training and evaluation will take, found by doing their widest batch once without any
+     * effect.
+     *
+     * @throws LoricaException.Unsupported where the system does not tell (only Linux with glibc 2.33 or newer does)
+     */
+    public MemoryPlan plan() {
+        return plan(training);
+    }
+
+    private MemoryPlan plan(TrainConfig config) {
+        return new Rehearsal(trainee, config, split, loaded).run();
+    }
+
+    /**
+     * Holds the run to a budget of resident memory: smaller micro-batches with more accumulation, then gradient
+     * checkpointing; the loss of a step stays the same.
+     *
+     * @return the plan the run will follow
+     * @throws LoricaException.BadInput with the smallest plan, where the budget is too small for it
+     */
+    public MemoryPlan hold(long bytes) {
+        MemoryBudget.Fit fit = new MemoryBudget(bytes, this::plan).fit(training);
+        NativeHeap.trim();
+        training = fit.config();
+        trainer = new Trainer(trainee, training, reporter);
+        return fit.plan();
     }
 
     /** Ends the run after the step under way, with a checkpoint. Safe from any thread. */
@@ -238,9 +297,10 @@ public final class FineTune implements AutoCloseable {
             Trainer.Outcome outcome = trainer.train(split.train(), split.heldOut(), run);
             if (!outcome.interrupted()) {
                 write(outcome, out);
+                // not after Ctrl-C: the picture needs parts of the JVM that a process going down refuses
+                new LossPlot("loss of " + spec.method() + " on " + spec.model(), false)
+                        .write(out.resolve("loss.png"), MetricsLog.read(metrics));
             }
-            new LossPlot("loss of " + spec.method() + " on " + spec.model(), false)
-                    .write(out.resolve("loss.png"), MetricsLog.read(metrics));
             return outcome;
         }
     }
@@ -251,7 +311,7 @@ public final class FineTune implements AutoCloseable {
         identity.put("model", Fingerprint.of(base.model()).sha256());
         identity.put("data", data.hash());
         identity.put("method", spec.method() + " " + adapter.config().toJson());
-        identity.put("training", spec.training().toString());
+        identity.put("training", training.toString());
         return identity;
     }
 
@@ -267,7 +327,7 @@ public final class FineTune implements AutoCloseable {
                 .put("data", spec.data().toString())
                 .put("data_sha256", data.hash())
                 .put("method", spec.method())
-                .put("seed", spec.training().seed())
+                .put("seed", training.seed())
                 .put("java", Runtime.version().toString());
         run.set("provenance", JSON.valueToTree(provenance));
         run.set("settings", JSON.valueToTree(settings));
@@ -289,19 +349,17 @@ public final class FineTune implements AutoCloseable {
     }
 
     private Provenance provenance() {
-        Tokenizer tokenizer = base.tokenizer();
-        Optional<ChatTemplate> template = tokenizer.chatTemplate();
-        OptionalLong pad = tokenizer.pad();
+        Provenance.Text text = Provenance.Text.of(base.tokenizer());
         return new Provenance(
                 Version.LORICA,
                 spec.method(),
                 spec.model(),
                 Fingerprint.of(base.model()),
                 data.hash(),
-                spec.training().seed(),
-                template.map(t -> Hashing.sha256(t.source())).orElse(null),
-                List.copyOf(tokenizer.endIds()),
-                pad.isPresent() ? pad.getAsLong() : null,
+                training.seed(),
+                text.chatTemplateSha256(),
+                text.eosTokenIds(),
+                text.padTokenId(),
                 task.labels().map(Labels::names).orElse(null));
     }
 
@@ -339,7 +397,7 @@ public final class FineTune implements AutoCloseable {
         spec.settings()
                 .properties()
                 .forEach(entry -> settings.put(entry.getKey(), entry.getValue().toString()));
-        settings.putAll(spec.training().toMap());
+        settings.putAll(training.toMap());
         return settings;
     }
 

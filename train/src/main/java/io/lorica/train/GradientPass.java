@@ -47,14 +47,7 @@ final class GradientPass {
     private double checkpointed(MicroBatch micro, Batch batch, long targetsInStep, Pass pass) {
         Tensor embedded = model.embed(batch, pass);
         List<Tensor> inputs = new ArrayList<>();
-        Tensor hidden = embedded.detach();
-        try (Grad _ = Grad.disabled()) {
-            for (Block block : model.blocks()) {
-                inputs.add(hidden);
-                hidden = block.forward(hidden, batch, pass);
-            }
-        }
-        Tensor top = hidden.detach().requires_grad_(true);
+        Tensor top = through(embedded.detach(), inputs, batch, pass).detach().requires_grad_(true);
         double value = objective.backward(model.finish(top), batch, micro, targetsInStep, pass);
         Tensor gradient = top.grad();
         for (int i = inputs.size() - 1; i >= 0 && gradient.defined(); i--) {
@@ -65,6 +58,39 @@ final class GradientPass {
             Backward.run(embedded, gradient);
         }
         return value;
+    }
+
+    /** All blocks without a graph; each one's input goes to {@code inputs}. */
+    private Tensor through(Tensor hidden, List<Tensor> inputs, Batch batch, Pass pass) {
+        try (Grad _ = Grad.disabled()) {
+            for (Block block : model.blocks()) {
+                inputs.add(hidden);
+                hidden = block.forward(hidden, batch, pass);
+            }
+            return hidden;
+        }
+    }
+
+    /**
+     * Bytes of one micro-batch.
+     *
+     * @param kept what the forward pass leaves for the backward pass
+     * @param loss the most that logits and loss take beside it
+     */
+    record Footprint(long kept, long loss) {}
+
+    /** Measures a forward pass and the loss above it; a head that learns is left with a gradient. */
+    Footprint footprint(MicroBatch micro, Pass pass) {
+        try (Scope _ = Scope.open()) {
+            long before = NativeHeap.now().inUse();
+            Batch batch = micro.batch();
+            Tensor hidden = checkpointing
+                    ? model.finish(through(model.embed(batch, pass).detach(), new ArrayList<>(), batch, pass))
+                    : model.hidden(batch, pass);
+            long kept = NativeHeap.now().inUse() - before;
+            Tensor top = hidden.detach();
+            return new Footprint(kept, NativeHeap.peak(() -> objective.backward(top, batch, micro, 1, pass)));
+        }
     }
 
     /** One block forward once more, now recorded, and backward; the gradient at its input, undefined where none is needed. */

@@ -5,6 +5,8 @@ import io.lorica.adapter.Options;
 import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import io.lorica.train.data.Example;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -132,6 +134,50 @@ public record TrainConfig(
     public long totalSteps(int examples) {
         long perEpoch = Math.max(1, Math.ceilDiv(examples, (long) batchSize * accumulation));
         return maxSteps > 0 ? maxSteps : Math.max(1, (long) Math.ceil(epochs * perEpoch));
+    }
+
+    /** The examples of a step as its micro-batches. */
+    List<List<Example>> microBatches(List<Example> step) {
+        List<List<Example>> parts = new ArrayList<>();
+        for (int from = 0; from < step.size(); from += batchSize) {
+            parts.add(step.subList(from, Math.min(step.size(), from + batchSize)));
+        }
+        return parts;
+    }
+
+    /**
+     * The same steps in smaller micro-batches.
+     *
+     * @param micro divides {@link #batchSize()}; accumulation grows by as much as this is smaller
+     */
+    TrainConfig splitInto(int micro, boolean checkpointing) {
+        return new TrainConfig(
+                learningRate,
+                micro,
+                batchSize / micro * accumulation,
+                epochs,
+                maxSteps,
+                schedule,
+                warmupSteps,
+                warmupRatio,
+                weightDecay,
+                adamBeta1,
+                adamBeta2,
+                adamEpsilon,
+                maxGradNorm,
+                loraplusLrRatio,
+                loraplusLrEmbedding,
+                maxLength,
+                groupByLength,
+                checkpointing,
+                seed,
+                evalSteps,
+                saveSteps,
+                saveTotalLimit,
+                earlyStoppingPatience,
+                threads,
+                dtype,
+                weights);
     }
 
     /** Optimizer steps of the warm-up. */

@@ -94,7 +94,7 @@ public final class Trainer {
                     + ", but no examples are held out to see when to stop; hold some out, or set it to 0");
         }
         Path checkpoints = run.directory().resolve("checkpoints");
-        try (AdamW optimizer = optimizer()) {
+        try (AdamW optimizer = optimizer(trainee, config)) {
             return new Loop(data, heldOut, run, checkpoints, optimizer).run();
         }
     }
@@ -120,22 +120,23 @@ public final class Trainer {
         return newest;
     }
 
-    private AdamW optimizer() {
+    /** An optimizer over all that the trainee learns. */
+    static AdamW optimizer(Trainee trainee, TrainConfig config) {
         AdamW optimizer = new AdamW(config.adamBeta1(), config.adamBeta2(), config.adamEpsilon());
-        follow(optimizer);
+        follow(trainee, config, optimizer);
         return optimizer;
     }
 
     /** What the trainee moves may have changed. */
-    private void follow(AdamW optimizer) {
+    private static void follow(Trainee trainee, TrainConfig config, AdamW optimizer) {
         optimizer.follow(trainee.trainables(), trainable -> {
             boolean matrix = trainable.tensor().dim() > 1;
-            optimizer.add(trainable, rateFactor(trainable, matrix), matrix ? config.weightDecay() : 0);
+            optimizer.add(trainable, rateFactor(trainable, matrix, config), matrix ? config.weightDecay() : 0);
         });
     }
 
     /** LoRA+'s groups; see {@link Trainable.Role}. */
-    private double rateFactor(Trainable trainable, boolean matrix) {
+    private static double rateFactor(Trainable trainable, boolean matrix, TrainConfig config) {
         double ratio = config.loraplusLrRatio();
         return switch (trainable.role()) {
             case A -> 1;
@@ -158,6 +159,7 @@ public final class Trainer {
         private final long began = System.nanoTime();
         private Checkpoint state;
         private @Nullable Lending lending;
+        private @Nullable Order keptOrder;
         private double lastLoss = Double.NaN;
         private long tokens;
 
@@ -168,28 +170,27 @@ public final class Trainer {
             this.checkpoints = checkpoints;
             this.optimizer = optimizer;
             state = checkpoint(run, checkpoints)
-                    .map(path -> Checkpoint.read(path, trainee, optimizer, run.identity(), () -> follow(optimizer)))
+                    .map(path -> Checkpoint.read(
+                            path, trainee, optimizer, run.identity(), () -> follow(trainee, config, optimizer)))
                     .orElseGet(() -> Checkpoint.start(Double.NaN));
             totalSteps = config.totalSteps(data.size());
-            order = order(data);
-        }
-
-        private Order order(List<Example> examples) {
-            int perStep = config.batchSize() * config.accumulation();
-            return new Order(examples.size(), perStep, shuffled, config.groupByLength(), seed);
+            order = Order.of(config, data, shuffled);
         }
 
         /** The examples of a step: out of all, or of those that the method does not keep to itself. */
         private List<Example> examples(TrainingRule rule, long step) {
             double lent = rule.lent(step, totalSteps);
             if (lent == 0) {
-                return order.step(data, step);
+                return order.step(step);
             }
             if (lending == null) {
                 lending = Lending.of(data, lent);
                 rule.borrow(new DataCalibration(trainee.model(), lending.lent()));
             }
-            return order(lending.kept()).step(lending.kept(), step);
+            if (keptOrder == null) {
+                keptOrder = Order.of(config, lending.kept(), shuffled);
+            }
+            return keptOrder.step(step);
         }
 
         Outcome run() {
@@ -237,16 +238,17 @@ public final class Trainer {
             TrainingRule rule = trainee.rule();
             List<Example> examples = examples(rule, step);
             rule.beforeStep(step, totalSteps);
-            follow(optimizer);
+            follow(trainee, config, optimizer);
             long targets = examples.stream().mapToLong(Example::targets).sum();
             Seed dropout = seed.of("dropout").of(step);
             double loss = 0;
             long stepTokens = 0;
-            for (int from = 0; from < examples.size(); from += config.batchSize()) {
-                MicroBatch micro =
-                        MicroBatch.of(examples.subList(from, Math.min(examples.size(), from + config.batchSize())));
+            int from = 0;
+            for (List<Example> part : config.microBatches(examples)) {
+                MicroBatch micro = MicroBatch.of(part);
                 loss += gradients.run(micro, Math.max(1, targets), Pass.training(dropout.of(from)));
                 stepTokens += micro.tokens();
+                from += part.size();
             }
             loss += extraLoss(rule);
             AdamW.requireFinite(loss, step + 1, "loss");

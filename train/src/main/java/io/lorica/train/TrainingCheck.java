@@ -106,7 +106,8 @@ public record TrainingCheck(long targets, List<Way> ways, double tolerance) {
         return Math.sqrt(sum);
     }
 
-    private static void clear(Trainee trainee) {
+    /** Leaves every tensor without a gradient. */
+    static void clear(Trainee trainee) {
         try (Scope _ = Scope.open()) {
             trainee.trainables()
                     .forEach(trainable -> trainable.tensor().mutable_grad().reset());

@@ -5,6 +5,7 @@ import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.LoricaException;
 import java.awt.BasicStroke;
 import java.awt.Color;
+import java.awt.image.BufferedImage;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -89,9 +90,13 @@ public final class LossPlot {
     }
 
     static void save(Path png, XYChart chart) {
+        save(png, BitmapEncoder.getBufferedImage(chart));
+    }
+
+    static void save(Path png, BufferedImage image) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         try {
-            ImageIO.write(BitmapEncoder.getBufferedImage(chart), "png", out);
+            ImageIO.write(image, "png", out);
         } catch (IOException e) {
             throw new LoricaException.Internal(png + " cannot be drawn: " + e.getMessage(), e);
         }
