@@ -1,7 +1,8 @@
 """Writes adapters of methods that start from weights or data (PiSSA, EVA) with PEFT, in the form of make_adapter_fixtures.py.
 
 Besides ids, base and adapted, each expected.safetensors holds the factors right after initialization as
-start.<key of the adapter file>.
+start.<key of the adapter file>; eva's also hold the sequences it looked at as data [16, 12], in batches of four, all but the
+first three tokens of each supervised.
 
 Usage: python make_start_fixtures.py --models model/src/test/resources/fixtures --out adapter/src/test/resources/peft
 Written with torch 2.10.0, transformers 5.23 and peft 0.21.2; the versions used are stored in each expected.safetensors.
@@ -13,7 +14,7 @@ import pathlib
 import peft
 import torch
 import transformers
-from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
+from peft import EvaConfig, LoraConfig, get_peft_model, get_peft_model_state_dict, initialize_lora_eva_weights
 from safetensors.torch import save_file
 from transformers import AutoModelForCausalLM
 
@@ -25,6 +26,9 @@ ADAPTERS = {
     "pissa": ("llama-biases", LoraConfig(r=4, lora_alpha=8, init_lora_weights="pissa", target_modules=TARGETS, **CAUSAL)),
     "pissa-gpt2": ("gpt2", LoraConfig(
         r=4, lora_alpha=6, use_rslora=True, fan_in_fan_out=True, init_lora_weights="pissa", target_modules=["c_attn"], **CAUSAL)),
+    "eva": ("llama-biases", LoraConfig(
+        r=4, lora_alpha=8, init_lora_weights="eva", eva_config=EvaConfig(rho=2.0),
+        target_modules=["q_proj", "k_proj", "down_proj"], **CAUSAL)),
 }
 
 
@@ -45,6 +49,13 @@ def main():
         ids = torch.randint(3, model.config.vocab_size, (11,))
         answers = {"ids": ids, "base": logits(model, ids).contiguous().clone()}
         adapted = get_peft_model(model, config).eval()
+        if config.init_lora_weights == "eva":
+            data = torch.randint(3, model.config.vocab_size, (16, 12))
+            answers["data"] = data
+            labels = data.clone()
+            labels[:, :3] = -100
+            batches = [{"input_ids": data[i:i + 4], "labels": labels[i:i + 4]} for i in range(0, 16, 4)]
+            initialize_lora_eva_weights(adapted, batches)
         for key, value in get_peft_model_state_dict(adapted).items():
             answers["start." + key] = value.detach().clone().contiguous()
         for parameter in adapted.parameters():

@@ -37,14 +37,30 @@ final class AdapterBuilder {
         refuseUnknownModules();
         requireExactWeights();
         Seed init = seed.of("adapter");
-        Shared shared = config.method().share(config.settings(), model, chosen, calibration, init.of("shared"));
+        Shared shared = share(chosen, calibration, init.of("shared"));
         SequencedMap<String, SiteAdapter> parts = new LinkedHashMap<>();
-        for (Site site : chosen) {
+        List<Site> adapted = chosen.stream().filter(shared::adapts).toList();
+        if (adapted.size() < chosen.size()) {
+            resolved = resolved.withTargets(
+                    TargetSpec.exactly(adapted.stream().map(Site::name).toList()));
+        }
+        for (Site site : adapted) {
             parts.put(site.name(), config.method().adapt(config.settings(), site, shared, init.of(site.name())));
         }
         addModules();
         addBiases(parts.keySet());
         return new Adapter(model, resolved, shared, parts, List.copyOf(modules.values()));
+    }
+
+    /** The method sees the bare model, whatever adapters are active. */
+    private Shared share(List<Site> chosen, Calibration calibration, Seed seed) {
+        List<Runnable> putBack =
+                model.sites().values().stream().map(Site::setAside).toList();
+        try {
+            return config.method().share(config.settings(), model, chosen, calibration, seed);
+        } finally {
+            putBack.forEach(Runnable::run);
+        }
     }
 
     /** PEFT finds modules to save by the plain end of their names, so that {@code norm} takes every norm. */

@@ -1,6 +1,7 @@
 package io.lorica.adapter;
 
 import io.lorica.model.Parameter;
+import io.lorica.model.Site;
 import java.util.LinkedHashMap;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
@@ -35,6 +36,11 @@ public interface Shared extends AutoCloseable {
     /** Weights of the base that this adapter replaces whole while it is active, with their values in the base's dtype. */
     default SequencedMap<Parameter, Supplier<Tensor>> replaced() {
         return new LinkedHashMap<>();
+    }
+
+    /** Whether that site gets a part; one that is not worth a rank stays as it is, and out of the file's targets. */
+    default boolean adapts(Site site) {
+        return true;
     }
 
     @Override

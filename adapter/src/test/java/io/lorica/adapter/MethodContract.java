@@ -85,8 +85,17 @@ abstract class MethodContract {
         model.close();
     }
 
+    /** What a method that starts from data looks at. */
+    Calibration calibration(BaseModel seen) {
+        return Calibration.NONE;
+    }
+
+    Adapter create(BaseModel on, String settings, Seed seed) {
+        return Adapter.create(on, TinyModels.config(method(), settings), calibration(on), seed);
+    }
+
     Adapter fresh(String name) {
-        Adapter adapter = Adapter.create(model, TinyModels.config(method(), settings()), new Seed(7).of(name));
+        Adapter adapter = create(model, settings(), new Seed(7).of(name));
         stack.add(name, adapter);
         return adapter;
     }
@@ -267,7 +276,7 @@ abstract class MethodContract {
         float[] exact = logits();
         try (BaseModel half = TinyModels.open(base(), DType.BF16);
                 AdapterStack other = new AdapterStack(half)) {
-            Adapter copy = Adapter.create(half, TinyModels.config(method(), settings()), new Seed(7).of("a"));
+            Adapter copy = create(half, settings(), new Seed(7).of("a"));
             copyState(adapter, copy);
             other.add("a", copy);
             other.activate("a");

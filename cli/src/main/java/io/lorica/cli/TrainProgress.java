@@ -6,16 +6,28 @@ import org.jspecify.annotations.Nullable;
 
 /** Shows a training run: loss, tokens per second and the time left. */
 final class TrainProgress implements TrainListener, AutoCloseable {
+    private static final long NOTE_NANOS = 2_000_000_000L;
+
     private final Console console;
     private final String task;
     private @Nullable Progress progress;
     private long firstStep;
     private long tokens;
+    private long lastNote = System.nanoTime();
     private double seconds;
 
     TrainProgress(Console console, String task) {
         this.console = console;
         this.task = task;
+    }
+
+    /** A line every few seconds, since a method may stop before it has seen all. */
+    @Override
+    public void calibrated(long examples) {
+        if (System.nanoTime() - lastNote > NOTE_NANOS) {
+            lastNote = System.nanoTime();
+            console.note("the method looks at the data it starts from: %d examples".formatted(examples));
+        }
     }
 
     @Override

@@ -56,6 +56,13 @@ public final class Embedding implements Site {
     }
 
     @Override
+    public Runnable setAside() {
+        Overlay attached = overlay;
+        overlay = null;
+        return () -> overlay = attached;
+    }
+
+    @Override
     public void detachOverlay() {
         overlay = null;
     }

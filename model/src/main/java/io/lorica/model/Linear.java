@@ -118,6 +118,13 @@ public final class Linear implements Site {
     }
 
     @Override
+    public Runnable setAside() {
+        Overlay attached = overlay;
+        overlay = null;
+        return () -> overlay = attached;
+    }
+
+    @Override
     public void detachOverlay() {
         overlay = null;
     }

@@ -24,4 +24,11 @@ public sealed interface Site permits Linear, Embedding {
 
     /** Lets the frozen map compute again. */
     void detachOverlay();
+
+    /**
+     * Lets the frozen map compute for a while.
+     *
+     * @return puts the overlay back that is attached now, if there is one
+     */
+    Runnable setAside();
 }

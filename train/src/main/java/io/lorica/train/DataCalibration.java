@@ -17,9 +17,12 @@ import org.bytedeco.pytorch.Tensor;
 public final class DataCalibration implements Calibration {
     private final Transformer model;
     private final List<Example> examples;
+    private final TrainListener listener;
 
-    public DataCalibration(Transformer model, List<Example> examples) {
+    /** @param listener hears how far a pass is */
+    public DataCalibration(Transformer model, List<Example> examples, TrainListener listener) {
         this.model = model;
+        this.listener = listener;
         this.examples =
                 examples.stream().filter(example -> example.targets() > 0).toList();
         if (this.examples.isEmpty()) {
@@ -40,6 +43,7 @@ public final class DataCalibration implements Calibration {
                 Grad _ = Grad.disabled()) {
             model.hidden(batch(from, count).batch(), Pass.inference());
         }
+        listener.calibrated(from + count);
     }
 
     @Override
@@ -48,6 +52,24 @@ public final class DataCalibration implements Calibration {
         GradientPass pass = new GradientPass(model, false);
         return pass.run(
                 batch, batch.examples().stream().mapToInt(Example::targets).sum(), Pass.inference());
+    }
+
+    @Override
+    public void backwardByBlock(int batches, int count, Runnable complete) {
+        try (Scope _ = Scope.open()) {
+            List<Descent> descents = new ArrayList<>();
+            for (int i = 0; i < batches; i++) {
+                descents.add(Descent.begin(model, batch((long) i * count, count)));
+            }
+            complete.run();
+            for (int block = model.blocks().size() - 1; block >= 0; block--) {
+                for (Descent descent : descents) {
+                    descent.through(model.blocks().get(block), block);
+                }
+                complete.run();
+                listener.calibrated((long) batches * count);
+            }
+        }
     }
 
     @Override

@@ -162,7 +162,7 @@ public final class FineTune implements AutoCloseable {
             Adapter adapter = Adapter.create(
                     model,
                     config.withTaskType(task.type()),
-                    new DataCalibration(model, split.train()),
+                    new DataCalibration(model, split.train(), listener),
                     new Seed(spec.training().seed()).of("init"));
             stack.add(NAME, adapter).activate(NAME);
             double seconds = (System.nanoTime() - began) / 1e9;

@@ -94,8 +94,7 @@ final class GradientPass {
     }
 
     /** One block forward once more, now recorded, and backward; the gradient at its input, undefined where none is needed. */
-    private static Tensor again(
-            Block block, Tensor input, boolean learnsBelow, Tensor gradient, Batch batch, Pass pass) {
+    static Tensor again(Block block, Tensor input, boolean learnsBelow, Tensor gradient, Batch batch, Pass pass) {
         try (Scope scope = Scope.open()) {
             Tensor leaf = input.detach().requires_grad_(learnsBelow);
             Tensor output = block.forward(leaf, batch, pass);

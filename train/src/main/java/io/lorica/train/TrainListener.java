@@ -22,6 +22,9 @@ public interface TrainListener {
             long targets,
             double seconds) {}
 
+    /** The method looked at so many examples before it starts. */
+    default void calibrated(long examples) {}
+
     default void started(long totalSteps, long firstStep) {}
 
     default void step(Step step) {}

@@ -185,7 +185,7 @@ public final class Trainer {
             }
             if (lending == null) {
                 lending = Lending.of(data, lent);
-                rule.borrow(new DataCalibration(trainee.model(), lending.lent()));
+                rule.borrow(new DataCalibration(trainee.model(), lending.lent(), TrainListener.SILENT));
             }
             if (keptOrder == null) {
                 keptOrder = Order.of(config, lending.kept(), shuffled);

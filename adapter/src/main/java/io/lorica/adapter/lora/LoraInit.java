@@ -21,8 +21,7 @@ final class LoraInit {
                 Grad _ = Grad.disabled()) {
             return switch (init) {
                 case DEFAULT, EVA -> Start.lora(site, r, seed);
-                case FILE ->
-                    Start.of(Tensors.zeros(DType.F32, r, site.in()), Tensors.zeros(DType.F32, site.out(), r), false);
+                case FILE -> Start.zeros(site, r);
                 case RANDOM ->
                     Start.of(
                             LowRank.kaiming(seed.of("A"), r, site.in()),

@@ -92,7 +92,8 @@ public final class LoraMethod implements Method {
         LoraConfig lora = (LoraConfig) config;
         if (lora.init() == LoraConfig.Init.EVA) {
             throw new LoricaException.Unsupported(
-                    "init_lora_weights \"eva\" needs data to start from; Lorica only reads finished adapters of it");
+                    "init_lora_weights \"eva\" is a method of its own here; choose method 'eva' and leave out use_dora and"
+                            + " lora_bias (only finished adapters with those are read)");
         }
         return switch (site) {
             case Linear linear -> LoraLinear.fresh(linear, lora, seed);

@@ -133,10 +133,14 @@ public record LowRankConfig(
         return RankPattern.find(rankPattern, site).map(Double::intValue).orElse(r);
     }
 
+    /** The alpha at a site. */
+    public double alphaOf(String site) {
+        return RankPattern.find(alphaPattern, site).orElse(alpha);
+    }
+
     /** The factor on {@code B A x} at a site: from the site's own rank and alpha. */
     public double scaling(String site) {
-        double own = RankPattern.find(alphaPattern, site).orElse(alpha);
-        return own / (rslora ? Math.sqrt(rank(site)) : rank(site));
+        return alphaOf(site) / (rslora ? Math.sqrt(rank(site)) : rank(site));
     }
 
     /**

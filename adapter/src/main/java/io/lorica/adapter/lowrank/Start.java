@@ -26,6 +26,13 @@ public record Start(Tensor a, Tensor b, boolean residual) {
         }
     }
 
+    /** Zeros, for factors that a file fills. */
+    public static Start zeros(Linear site, int r) {
+        try (Scope _ = Scope.open()) {
+            return of(Tensors.zeros(DType.F32, r, site.in()), Tensors.zeros(DType.F32, site.out(), r), false);
+        }
+    }
+
     /** Copies what the caller's scope owns. */
     public static Start of(Tensor a, Tensor b, boolean residual) {
         return new Start(copy(a), copy(b), residual);

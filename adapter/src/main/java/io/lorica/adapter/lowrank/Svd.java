@@ -67,6 +67,30 @@ public record Svd(Tensor u, Tensor s, Tensor vt) {
         }
     }
 
+    /**
+     * Subspace iteration from a guess of the right singular vectors: {@code iterations} times {@code V = qr(W^T W V)}, and
+     * the triplets of {@code W V V^T}.
+     *
+     * @param w {@code [out, in]} float32
+     * @param guess {@code [in, q]} with {@code q >= k}; the columns beyond k make up for what the guess misses
+     * @return in the caller's innermost scope
+     */
+    public static Svd near(Tensor w, int k, Tensor guess, int iterations) {
+        try (Scope scope = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Tensor v = basis(guess);
+            for (int i = 0; i < iterations; i++) {
+                v = basis(w.t().mm(w.mm(v)));
+            }
+            Svd found = ofProjection(w, v);
+            Svd first = new Svd(
+                    found.u().narrow(1, 0, k),
+                    found.s().narrow(0, 0, k),
+                    found.vt().narrow(0, 0, k));
+            return first.keptBy(scope);
+        }
+    }
+
     /** Triplets of {@code W V V^T} for orthonormal columns V. */
     private static Svd ofProjection(Tensor w, Tensor v) {
         T_TensorTensor_T qr = torch.linalg_qr(w.mm(v));
