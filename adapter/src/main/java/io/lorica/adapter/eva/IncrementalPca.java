@@ -7,7 +7,6 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Tensors;
-import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
@@ -54,10 +53,11 @@ final class IncrementalPca implements AutoCloseable {
                 Tensor shift = mean.sub(batchMean);
                 double weight = (double) seen * n / (seen + n);
                 variance += weight * shift.mul(shift).sum().item_double();
-                Tensor row =
-                        Tensors.to(times(shift, Math.sqrt(weight)), DType.F32).unsqueeze(0);
+                Tensor row = Tensors.to(LowRank.times(shift, Math.sqrt(weight)), DType.F32)
+                        .unsqueeze(0);
                 z = torch.cat(new TensorVector(singular.unsqueeze(1).mul(rows), z, row), 0);
-                batchMean = times(mean, (double) seen / (seen + n)).add(times(batchMean, (double) n / (seen + n)));
+                batchMean = LowRank.times(mean, (double) seen / (seen + n))
+                        .add(LowRank.times(batchMean, (double) n / (seen + n)));
             }
             seen += n;
             Svd svd = decomposed(z);
@@ -98,10 +98,6 @@ final class IncrementalPca implements AutoCloseable {
     private static Tensor flipped(Tensor vt) {
         Tensor largest = vt.abs().argmax(new org.bytedeco.pytorch.LongOptional(1), true);
         return vt.mul(vt.gather(1, largest).sign());
-    }
-
-    private static Tensor times(Tensor tensor, double factor) {
-        return tensor.mul(new Scalar(factor));
     }
 
     boolean started() {

@@ -10,13 +10,14 @@ import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.SiteShape;
 import io.lorica.model.Site;
 import io.lorica.tensor.Seed;
+import org.jspecify.annotations.Nullable;
 
-/** A method that is LoRA with one of its keys fixed; saved as {@code LORA}, where that key says what it is. */
+/** A method that computes as LoRA does: with one of its keys fixed, or trained by another rule. Saved as {@code LORA}. */
 abstract class LoraVariant implements Method {
     private final LoraMethod lora = new LoraMethod();
     private final MethodInfo info;
-    private final String key;
-    private final JsonNode value;
+    private final @Nullable String key;
+    private final @Nullable JsonNode value;
 
     /** @param key the key that is fixed to {@code value} */
     LoraVariant(String name, String summary, String paper, String kind, String needs, String key, JsonNode value) {
@@ -36,6 +37,13 @@ abstract class LoraVariant implements Method {
                         .toList());
     }
 
+    /** LoRA with all its keys. */
+    LoraVariant(MethodInfo info) {
+        this.info = info;
+        key = null;
+        value = null;
+    }
+
     @Override
     public MethodInfo info() {
         return info;
@@ -43,7 +51,9 @@ abstract class LoraVariant implements Method {
 
     @Override
     public MethodConfig parse(Options options) {
-        options.preset(key, value, info.name());
+        if (key != null && value != null) {
+            options.preset(key, value, info.name());
+        }
         return lora.parse(options);
     }
 

@@ -50,6 +50,11 @@ public record LowRankConfig(
 
     static final int MAX_RANK = 1 << 16;
 
+    /** A finished plain LoRA of one rank, as a method is saved that can be written as one. */
+    public static LowRankConfig plain(int r, double alpha, double dropout) {
+        return new LowRankConfig(r, alpha, dropout, false, new LinkedHashMap<>(), new LinkedHashMap<>(), false);
+    }
+
     /** Takes its keys out of {@code options}. */
     public static LowRankConfig parse(Options options) {
         LowRankConfig config = new LowRankConfig(

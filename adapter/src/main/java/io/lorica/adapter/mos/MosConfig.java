@@ -7,7 +7,6 @@ import io.lorica.adapter.SiteShape;
 import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.SeededBasis;
-import java.util.LinkedHashMap;
 import java.util.List;
 
 /**
@@ -102,8 +101,7 @@ record MosConfig(
     public void writeTo(ObjectNode json) {
         if (asLora) {
             json.put("peft_type", "LORA");
-            new LowRankConfig(r, alpha, dropout, false, new LinkedHashMap<>(), new LinkedHashMap<>(), false)
-                    .writeTo(json);
+            LowRankConfig.plain(r, alpha, dropout).writeTo(json);
             return;
         }
         json.put("r", r);

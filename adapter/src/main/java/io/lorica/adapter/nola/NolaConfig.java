@@ -7,7 +7,6 @@ import io.lorica.adapter.Options;
 import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.SeededBasis;
-import java.util.LinkedHashMap;
 import java.util.List;
 
 /**
@@ -60,8 +59,7 @@ record NolaConfig(int r, double alpha, double dropout, int basesA, int basesB, i
     public void writeTo(ObjectNode json) {
         if (asLora) {
             json.put("peft_type", "LORA");
-            new LowRankConfig(r, alpha, dropout, false, new LinkedHashMap<>(), new LinkedHashMap<>(), false)
-                    .writeTo(json);
+            LowRankConfig.plain(r, alpha, dropout).writeTo(json);
             return;
         }
         json.put("r", r);
