@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.Method;
 import io.lorica.adapter.MethodInfo;
 import io.lorica.adapter.Methods;
+import io.lorica.train.report.Table;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
@@ -15,7 +16,7 @@ import picocli.CommandLine.Parameters;
 /** {@code lorica methods}: every adaptation method, with paper, kind and settings. */
 @Command(
         name = "methods",
-        header = "Every method: name, paper, kind, settings with defaults.",
+        header = "Every method: what it needs, whether it merges; with NAME its paper and settings with defaults.",
         footer = {"", "Example: lorica methods lora"})
 final class MethodsCommand implements Callable<Integer> {
 
@@ -39,10 +40,17 @@ final class MethodsCommand implements Callable<Integer> {
         } else if (name != null) {
             show(Methods.named(name).info());
         } else {
+            Table table = new Table("method", "needs", "merges", "PEFT reads", "what it is");
             Methods.all().stream()
                     .map(Method::info)
-                    .forEach(info -> console.print("%-10s %s".formatted(info.name(), info.summary())));
-            console.note("settings of one: lorica methods NAME");
+                    .forEach(info -> table.row(
+                            info.name(),
+                            info.needs(),
+                            info.mergeable() ? "yes" : "no",
+                            info.readByPeft() ? "yes" : "no",
+                            info.summary()));
+            console.print(table.text());
+            console.note("paper and settings with defaults of one: lorica methods NAME");
         }
         return 0;
     }
