@@ -1,6 +1,5 @@
 package io.lorica.bench;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
 import io.lorica.tensor.LoricaException;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -21,17 +20,14 @@ import java.util.List;
  */
 public final class FinetuneBench {
     private static final int WARM_UP = 2;
-    private static final ObjectMapper JSON = new ObjectMapper();
 
     private FinetuneBench() {}
 
     /**
      * @param model a Hugging Face directory, so that both sides read the same bytes
      * @param rounds how often each side runs
-     * @param python the peer's interpreter
-     * @param script the peer's program
      */
-    public record Setup(Path model, FinetuneJob job, int rounds, Path python, Path script) {}
+    public record Setup(Path model, FinetuneJob job, int rounds, Peer peer) {}
 
     /** One side's run, as the child processes print it. */
     public record Run(double[] losses, double[] stepSeconds, double firstStepSeconds, long peakBytes) {
@@ -60,48 +56,30 @@ public final class FinetuneBench {
 
     /** Runs all rounds. Progress goes to {@code log}. */
     public static Result run(Setup setup, PrintStream log) {
-        requirePeer(setup);
+        setup.peer().require();
         try {
-            Path directory = Files.createTempDirectory("lorica-bench");
-            Path jobFile = directory.resolve("job.json");
-            setup.job().write(jobFile, setup.model());
-            List<Run> lorica = new ArrayList<>();
-            List<Run> peer = new ArrayList<>();
-            for (int round = 0; round < setup.rounds(); round++) {
-                log.printf("round %d of %d: lorica …%n", round + 1, setup.rounds());
-                lorica.add(runChild(loricaCommand(setup.model(), jobFile), log));
-                log.printf("round %d of %d: peft …%n", round + 1, setup.rounds());
-                peer.add(runChild(peerCommand(setup, jobFile), log));
+            Path jobFile = Files.createTempFile("lorica-bench", ".json");
+            try {
+                setup.job().write(jobFile, setup.model());
+                return run(setup, jobFile, log);
+            } finally {
+                Files.delete(jobFile);
             }
-            return result(setup.job(), lorica, peer);
         } catch (IOException e) {
             throw new LoricaException.Internal("the benchmark could not write its job: " + e.getMessage(), e);
         }
     }
 
-    private static void requirePeer(Setup setup) {
-        if (!Files.isRegularFile(setup.script())) {
-            throw new LoricaException.NotFound("the peer's program " + setup.script()
-                    + " is not there; run from the repository's root or give --peers DIR");
+    private static Result run(Setup setup, Path jobFile, PrintStream log) {
+        List<Run> lorica = new ArrayList<>();
+        List<Run> peer = new ArrayList<>();
+        for (int round = 0; round < setup.rounds(); round++) {
+            log.printf("round %d of %d: lorica …%n", round + 1, setup.rounds());
+            lorica.add(run(loricaCommand(setup.model(), jobFile), log));
+            log.printf("round %d of %d: peft …%n", round + 1, setup.rounds());
+            peer.add(run(setup.peer().command("--model=" + setup.model(), "--job=" + jobFile), log));
         }
-        try {
-            Process process = new ProcessBuilder(setup.python().toString(), "-c", "import torch, transformers, peft")
-                    .redirectErrorStream(true)
-                    .start();
-            String output =
-                    new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-            if (process.waitFor() != 0) {
-                throw new LoricaException.NotFound(setup.python() + " cannot import the peer (" + lastLine(output)
-                        + "); make it with: python3 -m venv .venv && .venv/bin/pip install -r bench/peers/requirements.txt,"
-                        + " then give --python .venv/bin/python");
-            }
-        } catch (IOException e) {
-            throw new LoricaException.NotFound(
-                    "the peer's Python " + setup.python() + " does not start: " + e.getMessage() + "; give --python");
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new LoricaException.Internal("interrupted while starting the peer");
-        }
+        return result(setup.job(), lorica, peer);
     }
 
     private static List<String> loricaCommand(Path model, Path job) {
@@ -113,41 +91,12 @@ public final class FinetuneBench {
         return command;
     }
 
-    private static List<String> peerCommand(Setup setup, Path job) {
-        return List.of(
-                setup.python().toString(),
-                setup.script().toString(),
-                "--model",
-                setup.model().toString(),
-                "--job",
-                job.toString());
-    }
-
-    private static Run runChild(List<String> command, PrintStream log) throws IOException {
-        Path errors = Files.createTempFile("lorica-bench", ".err");
-        Process process =
-                new ProcessBuilder(command).redirectError(errors.toFile()).start();
-        String output = new String(process.getInputStream().readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
-        try {
-            int code = process.waitFor();
-            if (code != 0) {
-                throw new LoricaException.Internal(
-                        command.getFirst() + " ended with code " + code + ": " + lastLine(Files.readString(errors)));
-            }
-        } catch (InterruptedException e) {
-            process.destroyForcibly();
-            Thread.currentThread().interrupt();
-            throw new LoricaException.Internal("interrupted while a run was under way");
-        }
-        Run run = JSON.readValue(lastLine(output), Run.class);
+    private static Run run(List<String> command, PrintStream log) {
+        Run run = Child.run(command, Run.class);
         log.printf(
                 "  %d steps, last loss %.4f, first step after %.1f s%n",
                 run.losses().length, run.losses()[run.losses().length - 1], run.firstStepSeconds());
         return run;
-    }
-
-    private static String lastLine(String text) {
-        return text.strip().lines().reduce((_, last) -> last).orElse("no output");
     }
 
     private static Result result(FinetuneJob job, List<Run> lorica, List<Run> peer) {

@@ -1,7 +1,5 @@
 package io.lorica.bench;
 
-import com.fasterxml.jackson.core.type.TypeReference;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.Adapter;
@@ -10,12 +8,9 @@ import io.lorica.model.BaseModel;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.tensor.DType;
-import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Threads;
-import java.io.IOException;
 import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -24,18 +19,17 @@ import java.util.Map;
 
 /** How long a fresh PiSSA adapter takes on all linear layers of a float32 model, here and in PEFT, on equally many threads. */
 public final class StartBench {
-    private static final ObjectMapper JSON = new ObjectMapper();
-
     private StartBench() {}
 
     /**
      * @param model a Hugging Face directory, so that both sides read the same bytes
      * @param starts values of {@code init_lora_weights}
      * @param rounds of which the fastest counts
-     * @param python the peer's interpreter
-     * @param script the peer's program
      */
-    public record Setup(Path model, List<String> starts, int rank, int rounds, int threads, Path python, Path script) {}
+    public record Setup(Path model, List<String> starts, int rank, int rounds, int threads, Peer peer) {}
+
+    /** What the peer's program prints: seconds of its rounds by start. */
+    private static final class Rounds extends LinkedHashMap<String, double[]> {}
 
     /** Seconds of the fastest round. */
     public record Result(String start, double lorica, double peer) {}
@@ -75,31 +69,16 @@ public final class StartBench {
     }
 
     private static Map<String, double[]> peer(Setup setup) {
-        List<String> command = List.of(
-                setup.python().toString(),
-                setup.script().toString(),
-                "--model=" + setup.model(),
-                "--starts=" + String.join(",", setup.starts()),
-                "--rank=" + setup.rank(),
-                "--rounds=" + setup.rounds(),
-                "--threads=" + setup.threads());
-        try {
-            Process process = new ProcessBuilder(command)
-                    .redirectError(ProcessBuilder.Redirect.DISCARD)
-                    .start();
-            String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
-            if (process.waitFor() != 0) {
-                throw new LoricaException.NotFound(String.join(" ", command) + " failed; it needs a Python with"
-                        + " bench/peers/requirements.txt installed: give --python");
-            }
-            return new LinkedHashMap<>(JSON.readValue(output.strip(), new TypeReference<Map<String, double[]>>() {}));
-        } catch (IOException e) {
-            throw new LoricaException.NotFound(
-                    "the peer " + setup.script() + " does not run: " + e.getMessage() + "; give --python and --peers");
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new LoricaException.Internal("interrupted while the peer was running");
-        }
+        setup.peer().require();
+        return Child.run(
+                setup.peer()
+                        .command(
+                                "--model=" + setup.model(),
+                                "--starts=" + String.join(",", setup.starts()),
+                                "--rank=" + setup.rank(),
+                                "--rounds=" + setup.rounds(),
+                                "--threads=" + setup.threads()),
+                Rounds.class);
     }
 
     private static double fastest(double[] seconds) {

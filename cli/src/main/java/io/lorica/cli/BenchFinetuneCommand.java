@@ -8,11 +8,11 @@ import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import io.lorica.train.report.Table;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code lorica bench finetune}: LoRA fine-tuning, beside PEFT. */
@@ -32,21 +32,9 @@ final class BenchFinetuneCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     String peer;
 
-    @Option(names = "--model", defaultValue = "smollm2-135m-instruct", description = "Base model.")
-    @SuppressWarnings("NullAway.Init")
-    String model;
-
     @Option(names = "--data", required = true, paramLabel = "FILE", description = "Rows to train on, in their order.")
     @SuppressWarnings("NullAway.Init")
     Path data;
-
-    @Option(names = "--python", defaultValue = "python3", description = "The peer's interpreter.")
-    @SuppressWarnings("NullAway.Init")
-    Path python;
-
-    @Option(names = "--peers", defaultValue = "bench/peers", description = "Folder of the peer programs.")
-    @SuppressWarnings("NullAway.Init")
-    Path peers;
 
     @Option(names = "--dtype", defaultValue = "bfloat16", description = "Of the base (default: bfloat16).")
     @SuppressWarnings("NullAway.Init")
@@ -64,8 +52,9 @@ final class BenchFinetuneCommand implements Callable<Integer> {
     @Option(names = "--rounds", defaultValue = "3", description = "Runs of each side; medians are printed.")
     int rounds;
 
-    @Option(names = "--json", description = "One JSON object.")
-    boolean json;
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    BenchOptions options;
 
     private final Console console;
 
@@ -79,14 +68,9 @@ final class BenchFinetuneCommand implements Callable<Integer> {
             throw new LoricaException.BadInput("unknown peer '" + peer + "' (known: peft)");
         }
         DType type = DType.parse(dtype);
-        Path directory = Files.createTempDirectory("lorica-bench-model").resolve("model");
-        ModelStore.standard(new FetchProgress(console)).export(model, directory, type);
-        FinetuneJob job =
-                FinetuneJob.of(directory, data, steps, batch, rank, type == DType.F32 ? "float32" : "bfloat16");
-        FinetuneBench.Setup setup =
-                new FinetuneBench.Setup(directory, job, rounds, python, peers.resolve("finetune_peft.py"));
-        FinetuneBench.Result result = FinetuneBench.run(setup, console.err());
-        if (json) {
+        FinetuneBench.Result result =
+                options.onExported(ModelStore.standard(new FetchProgress(console)), type, model -> run(model, type));
+        if (options.json) {
             console.json(new ObjectMapper().valueToTree(result));
         } else {
             console.print(table(result));
@@ -97,6 +81,12 @@ final class BenchFinetuneCommand implements Callable<Integer> {
                     100 * result.lossDifference()));
         }
         return 0;
+    }
+
+    private FinetuneBench.Result run(Path model, DType type) {
+        FinetuneJob job = FinetuneJob.of(model, data, steps, batch, rank, type == DType.F32 ? "float32" : "bfloat16");
+        return FinetuneBench.run(
+                new FinetuneBench.Setup(model, job, rounds, options.peer("finetune_peft.py")), console.err());
     }
 
     private static String table(FinetuneBench.Result result) {

@@ -6,12 +6,11 @@ import io.lorica.model.ModelStore;
 import io.lorica.tensor.DType;
 import io.lorica.train.report.Table;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code lorica bench start}: how long a PiSSA adapter takes to begin, beside PEFT. */
@@ -22,10 +21,6 @@ import picocli.CommandLine.Option;
                 + " peer needs a Python with bench/peers/requirements.txt installed.",
         footer = {"", "Example: lorica bench start --python .venv/bin/python"})
 final class BenchStartCommand implements Callable<Integer> {
-
-    @Option(names = "--model", defaultValue = "smollm2-135m-instruct", description = "Base model.")
-    @SuppressWarnings("NullAway.Init")
-    String model;
 
     @Option(
             names = "--starts",
@@ -44,16 +39,9 @@ final class BenchStartCommand implements Callable<Integer> {
     @Option(names = "--threads", defaultValue = "1", description = "Threads of each side.")
     int threads;
 
-    @Option(names = "--python", defaultValue = "python3", description = "The peer's interpreter.")
+    @Mixin
     @SuppressWarnings("NullAway.Init")
-    Path python;
-
-    @Option(names = "--peers", defaultValue = "bench/peers", description = "Folder of the peer programs.")
-    @SuppressWarnings("NullAway.Init")
-    Path peers;
-
-    @Option(names = "--json", description = "One JSON object.")
-    boolean json;
+    BenchOptions options;
 
     private final Console console;
 
@@ -64,12 +52,14 @@ final class BenchStartCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         ModelStore store = ModelStore.standard(new FetchProgress(console));
-        Path directory = Files.createTempDirectory("lorica-bench-model").resolve("model");
-        store.export(model, directory, DType.F32);
-        StartBench.Setup setup =
-                new StartBench.Setup(directory, starts, rank, rounds, threads, python, peers.resolve("start_peft.py"));
-        List<StartBench.Result> results = StartBench.run(setup, store, console.err());
-        if (json) {
+        List<StartBench.Result> results = options.onExported(
+                store,
+                DType.F32,
+                model -> StartBench.run(
+                        new StartBench.Setup(model, starts, rank, rounds, threads, options.peer("start_peft.py")),
+                        store,
+                        console.err()));
+        if (options.json) {
             console.json(new ObjectMapper().createObjectNode().set("starts", new ObjectMapper().valueToTree(results)));
             return 0;
         }

@@ -35,7 +35,7 @@ import picocli.CommandLine.Option;
         header = "Adapt CLIP to the classes of image sets from a few pictures each, and measure it.",
         description = {
             "The protocol of CLIP-LoRA: 500 steps for each shot, captions from a template, the last weights count;",
-            "test accuracy is the mean over seeds with its 95 % interval. Runs on the CPU: start with few iterations."
+            "test accuracy is the mean over seeds with its 95 %% interval. Runs on the CPU: start with few iterations."
         },
         footer = {
             "",

@@ -74,7 +74,7 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
         Path target = directory.resolve("step-" + step);
         Path temporary = directory.resolve(".step-" + step + ".tmp");
         try {
-            deleteTree(temporary);
+            AtomicFile.deleteTree(temporary);
             Files.createDirectories(temporary);
             SafetensorsFile.write(temporary.resolve(TENSORS), tensors(trainee, optimizer), Map.of());
             ObjectNode state = JSON.createObjectNode()
@@ -98,7 +98,7 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
             replace(target, temporary, directory);
             List<Path> all = list(directory);
             for (Path old : all.subList(0, Math.max(0, all.size() - keep))) {
-                deleteTree(old);
+                AtomicFile.deleteTree(old);
             }
             return target;
         } catch (IOException e) {
@@ -113,12 +113,12 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
     private static void replace(Path target, Path temporary, Path directory) throws IOException {
         Path aside = aside(target);
         if (Files.exists(target)) {
-            deleteTree(aside);
+            AtomicFile.deleteTree(aside);
             Files.move(target, aside, StandardCopyOption.ATOMIC_MOVE);
         }
         Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
         AtomicFile.syncDirectory(directory);
-        deleteTree(aside);
+        AtomicFile.deleteTree(aside);
     }
 
     private static Path aside(Path checkpoint) {
@@ -133,7 +133,7 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
                 String name = old.getFileName().toString();
                 Path target = directory.resolve(name.substring(1, name.length() - 4));
                 if (Files.exists(target)) {
-                    deleteTree(old);
+                    AtomicFile.deleteTree(old);
                 } else {
                     Files.move(old, target, StandardCopyOption.ATOMIC_MOVE);
                 }
@@ -237,17 +237,6 @@ record Checkpoint(long step, double lossBefore, double bestLoss, long bestStep, 
                     .sorted(Comparator.comparingLong(
                             path -> Long.parseLong(path.getFileName().toString().substring(5))))
                     .toList();
-        }
-    }
-
-    private static void deleteTree(Path root) throws IOException {
-        if (!Files.exists(root)) {
-            return;
-        }
-        try (Stream<Path> paths = Files.walk(root)) {
-            for (Path path : paths.sorted(Comparator.reverseOrder()).toList()) {
-                Files.delete(path);
-            }
         }
     }
 }

@@ -55,7 +55,7 @@ final class Rows {
 
     /**
      * Reads {@code n} elements from element {@code offset} on, and zeros up to a whole vector. The last vector overlaps
-     * the one before where {@code n} is no whole number of them: masked access is many times slower.
+     * the one before where {@code n} is no whole number of them, so that no access is masked.
      */
     void read(long offset, int n, float[] into) {
         int whole = FLOATS.loopBound(n);
@@ -137,8 +137,8 @@ final class Rows {
     }
 
     /**
-     * {@code e^x} to 2e-7 relative, for {@code x} from -87 to 88; beyond, the value at that end. The Vector API's own
-     * takes several times as long, most of all for arguments near or below the smallest result.
+     * {@code e^x} to 3e-7 relative, for {@code x} from -87 to 88; beyond, the value at that end. The Vector API's own may
+     * round otherwise once it is compiled, and a resumed run must be bit-equal.
      *
      * <p>{@code e^x = 2^k e^r} with {@code k} the nearest integer to {@code x / ln 2} and {@code |r| <= ln 2 / 2}, where a
      * Taylor polynomial of degree 6 is exact enough.

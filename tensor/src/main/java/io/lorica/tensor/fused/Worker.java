@@ -5,7 +5,7 @@ import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A thread that takes one piece of work at a time. It looks for the next for about 20 microseconds before it sleeps,
+ * A thread that takes one piece of work at a time. It looks for the next for a moment before it sleeps,
  * since waking up costs as much as a small kernel, and kernels of a layer follow one another closely.
  */
 final class Worker {
