@@ -4,6 +4,7 @@ import io.lorica.tensor.CustomGradient;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.fused.CausalSoftmaxOp;
+import io.lorica.tensor.fused.DecodeAttentionOp;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -16,7 +17,8 @@ import org.bytedeco.pytorch.global.torch;
  * <p>Written from batched products, with its gradient: {@code dv = P^T do}, {@code ds = P (dP - sum(dP P)) / sqrt(d)}
  * with {@code dP = do v^T}, {@code dq = ds k}, {@code dk = ds^T q}. On the CPU libtorch's fused attention in bfloat16 is an
  * order of magnitude slower (200 against 11 ms for 72 x 256 x 256 x 64). The query heads that share a key head are
- * stacked as rows of one product, so keys are never repeated.
+ * stacked as rows of one product, so keys are never repeated. A single token that continues a cached sequence attends by
+ * {@link DecodeAttentionOp}, which reads the cache where it lies.
  *
  * @param heads query heads
  * @param keyHeads key and value heads; divides {@code heads}
@@ -70,6 +72,9 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
             Tensor output;
             List<Tensor> saved = new ArrayList<>();
             try (Grad _ = Grad.disabled()) {
+                output = torch.empty_like(q.detach());
+                List<DecodeAttentionOp.Query> newest = new ArrayList<>();
+                boolean inference = !q.requires_grad() && !dropout.drops();
                 int at = 0;
                 for (int i = 0; i < batch.size(); i++) {
                     int length = batch.lengths()[i];
@@ -79,13 +84,22 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
                     if (cache != null) {
                         cache.append(i, layer, keys, values);
                         int total = cache.length(i) + length;
+                        if (inference && length == 1 && DecodeAttentionOp.fits(q, cache.keyRows(i, layer))) {
+                            newest.add(new DecodeAttentionOp.Query(
+                                    at++, total, cache.keyRows(i, layer), cache.valueRows(i, layer)));
+                            continue;
+                        }
                         keys = cache.keys(i, layer, total);
                         values = cache.values(i, layer, total);
                     }
                     parts.addAll(parts(q.narrow(0, at, length), keys, values, at, i));
                     at += length;
                 }
-                output = attend(q, parts, saved, dropout);
+                if (!newest.isEmpty()) {
+                    new DecodeAttentionOp(heads, keyHeads, headDim, window, scale())
+                            .apply(q.contiguous(), output, newest);
+                }
+                attend(output, parts, saved, dropout);
             }
             return scope.keep(CustomGradient.attach(
                     output,
@@ -122,8 +136,10 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
     }
 
     /** Attention of all parts; what the backward pass needs is added to {@code saved}, four tensors a part. */
-    private Tensor attend(Tensor q, List<Part> parts, List<Tensor> saved, AttentionDropout dropout) {
-        Tensor output = torch.empty_like(q.detach());
+    private void attend(Tensor output, List<Part> parts, List<Tensor> saved, AttentionDropout dropout) {
+        if (parts.isEmpty()) {
+            return;
+        }
         List<Tensor> probabilities = softmax()
                 .forward(parts.stream()
                         .map(part -> new CausalSoftmaxOp.Block(part.rows, torch.bmm(part.q, part.k)))
@@ -134,11 +150,14 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
             intoRows(torch.bmm(weights, part.v), output.narrow(0, part.at, part.rows));
             saved.addAll(List.of(part.q, part.k, part.v, probabilities.get(i)));
         }
-        return output;
     }
 
     private CausalSoftmaxOp softmax() {
-        return new CausalSoftmaxOp(window, 1 / Math.sqrt(headDim));
+        return new CausalSoftmaxOp(window, scale());
+    }
+
+    private double scale() {
+        return 1 / Math.sqrt(headDim);
     }
 
     /** {@code [n, heads * d]} to {@code [kv, g * n, d]}: the heads that share a key head lie side by side. */

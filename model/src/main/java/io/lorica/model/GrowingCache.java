@@ -1,6 +1,8 @@
 package io.lorica.model;
 
 import io.lorica.tensor.Scope;
+import io.lorica.tensor.fused.BlockedRows;
+import io.lorica.tensor.fused.Elements;
 import java.util.Arrays;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -8,13 +10,13 @@ import org.jspecify.annotations.Nullable;
 
 /** Keys and values in one tensor per layer, {@code [capacity, width]}, owned outside every scope. */
 final class GrowingCache implements SequenceCache {
-    private final @Nullable Tensor[] keys;
-    private final @Nullable Tensor[] values;
+    private final @Nullable BlockedRows[] keys;
+    private final @Nullable BlockedRows[] values;
     private int length;
 
     GrowingCache(int layers) {
-        keys = new Tensor[layers];
-        values = new Tensor[layers];
+        keys = new BlockedRows[layers];
+        values = new BlockedRows[layers];
     }
 
     @Override
@@ -24,18 +26,18 @@ final class GrowingCache implements SequenceCache {
 
     @Override
     public void append(int layer, Tensor k, Tensor v) {
-        keys[layer] = grow(keys[layer], k);
-        values[layer] = grow(values[layer], v);
+        keys[layer] = append(keys[layer], k);
+        values[layer] = append(values[layer], v);
     }
 
     @Override
-    public Tensor keys(int layer, int total) {
-        return filled(keys, layer, total);
+    public BlockedRows keyRows(int layer) {
+        return filled(keys, layer);
     }
 
     @Override
-    public Tensor values(int layer, int total) {
-        return filled(values, layer, total);
+    public BlockedRows valueRows(int layer) {
+        return filled(values, layer);
     }
 
     @Override
@@ -43,29 +45,34 @@ final class GrowingCache implements SequenceCache {
         length += n;
     }
 
-    private static Tensor filled(@Nullable Tensor[] store, int layer, int total) {
-        Tensor tensor = store[layer];
-        if (tensor == null) {
+    private static BlockedRows filled(@Nullable BlockedRows[] store, int layer) {
+        BlockedRows rows = store[layer];
+        if (rows == null) {
             throw new IllegalStateException("layer " + layer + " has not appended to the cache");
         }
-        return tensor.narrow(0, 0, total);
+        return rows;
     }
 
-    private Tensor grow(@Nullable Tensor store, Tensor added) {
+    private BlockedRows append(@Nullable BlockedRows store, Tensor added) {
+        BlockedRows target = store;
+        long needed = length + added.size(0);
+        if (target == null || target.blockRows() < needed) {
+            target = larger(target, needed, added);
+        }
+        target.write(length, added);
+        return target;
+    }
+
+    private BlockedRows larger(@Nullable BlockedRows store, long needed, Tensor like) {
         try (Scope _ = Scope.open()) {
-            long count = added.size(0);
-            Tensor target = store;
-            if (target == null || target.size(0) < length + count) {
-                long capacity = Math.max(64, Long.highestOneBit(Math.max(1, length + count - 1)) * 2);
-                Tensor larger = torch.empty(new long[] {capacity, added.size(1)}, added.options(), null);
-                if (target != null) {
-                    larger.narrow(0, 0, length).copy_(target.narrow(0, 0, length));
-                    target.close();
-                }
-                target = Scope.release(larger);
+            long capacity = Math.max(64, Long.highestOneBit(Math.max(1, needed - 1)) * 2);
+            Tensor larger = torch.empty(new long[] {capacity, like.size(1)}, like.options(), null);
+            if (store != null) {
+                larger.narrow(0, 0, length).copy_(store.gather(length));
+                store.memory().tensor().close();
             }
-            target.narrow(0, length, count).copy_(added);
-            return target;
+            Elements memory = new Elements(Scope.release(larger));
+            return new BlockedRows(memory, new long[] {0}, (int) capacity, (int) like.size(1));
         }
     }
 
@@ -75,10 +82,10 @@ final class GrowingCache implements SequenceCache {
         free(values);
     }
 
-    private static void free(@Nullable Tensor[] layers) {
-        for (Tensor layer : layers) {
+    private static void free(@Nullable BlockedRows[] layers) {
+        for (BlockedRows layer : layers) {
             if (layer != null) {
-                layer.close();
+                layer.memory().tensor().close();
             }
         }
         Arrays.fill(layers, null);

@@ -1,6 +1,7 @@
 package io.lorica.model;
 
 import io.lorica.tensor.Scope;
+import io.lorica.tensor.fused.BlockedRows;
 import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Stream;
@@ -36,13 +37,22 @@ public final class KvCache implements AutoCloseable {
         sequences.get(sequence).append(layer, k, v);
     }
 
-    /** All keys of a sequence up to and with the newest: {@code [total, width]}, a view. */
+    /** All keys of a sequence up to and with the newest, {@code [total, width]}: a view where they lie together, else a copy. */
     public Tensor keys(int sequence, int layer, int total) {
         return sequences.get(sequence).keys(layer, total);
     }
 
     public Tensor values(int sequence, int layer, int total) {
         return sequences.get(sequence).values(layer, total);
+    }
+
+    /** Where the keys of a sequence lie. */
+    BlockedRows keyRows(int sequence, int layer) {
+        return sequences.get(sequence).keyRows(layer);
+    }
+
+    BlockedRows valueRows(int sequence, int layer) {
+        return sequences.get(sequence).valueRows(layer);
     }
 
     /** Counts the tokens of a finished forward pass. */

@@ -1,5 +1,6 @@
 package io.lorica.model;
 
+import io.lorica.tensor.fused.BlockedRows;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -20,10 +21,20 @@ public interface SequenceCache extends AutoCloseable {
     void append(int layer, Tensor k, Tensor v);
 
     /** The layer's first {@code total} keys, {@code [total, width]}: those held and those appended since. */
-    Tensor keys(int layer, int total);
+    default Tensor keys(int layer, int total) {
+        return keyRows(layer).gather(total);
+    }
 
     /** The layer's first {@code total} values, {@code [total, width]}. */
-    Tensor values(int layer, int total);
+    default Tensor values(int layer, int total) {
+        return valueRows(layer).gather(total);
+    }
+
+    /** Where the layer's keys lie; valid until the next token is appended. */
+    BlockedRows keyRows(int layer);
+
+    /** Where the layer's values lie. */
+    BlockedRows valueRows(int layer);
 
     /** Counts {@code n} tokens that all layers have appended. */
     void advance(int n);

@@ -145,7 +145,8 @@ public record CausalSoftmaxOp(int window, double scale) {
         }
     }
 
-    private static void normalize(int count, float scale, float[][] x) {
+    /** {@code softmax(scale * x[0])} of the first {@code count} elements, in place. */
+    static void normalize(int count, float scale, float[][] x) {
         float[] row = x[0];
         int padded = Rows.padded(count);
         Arrays.fill(row, count, padded, Float.NEGATIVE_INFINITY); // e^-87 each: nothing in the sum

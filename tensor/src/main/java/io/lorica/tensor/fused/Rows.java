@@ -39,6 +39,12 @@ final class Rows {
         memory = MemorySegment.ofAddress(tensor.data_ptr().address()).reinterpret(tensor.numel() * (wide ? 4 : 2));
     }
 
+    /** Copies all elements of {@code source}, which has the same type, to element {@code offset} on. */
+    void copy(long offset, Rows source) {
+        long at = offset * (wide ? 4 : 2);
+        MemorySegment.copy(source.memory, 0, memory, at, source.memory.byteSize());
+    }
+
     /** {@code n} rounded up to whole vectors. */
     static int padded(int n) {
         return (n + LANES - 1) / LANES * LANES;
@@ -58,19 +64,24 @@ final class Rows {
      * the one before where {@code n} is no whole number of them, so that no access is masked.
      */
     void read(long offset, int n, float[] into) {
+        read(offset, n, into, 0);
+    }
+
+    /** The same into elements {@code at} to {@code at + padded(n)}. */
+    void read(long offset, int n, float[] into, int at) {
         int whole = FLOATS.loopBound(n);
         for (int i = 0; i < whole; i += LANES) {
-            vector(offset + i).intoArray(into, i);
+            vector(offset + i).intoArray(into, at + i);
         }
         if (whole < n) {
             if (whole > 0) {
-                vector(offset + n - LANES).intoArray(into, n - LANES);
+                vector(offset + n - LANES).intoArray(into, at + n - LANES);
             } else {
                 for (int i = 0; i < n; i++) {
-                    into[i] = single(offset + i);
+                    into[at + i] = single(offset + i);
                 }
             }
-            Arrays.fill(into, n, padded(n), 0);
+            Arrays.fill(into, at + n, at + padded(n), 0);
         }
     }
 
