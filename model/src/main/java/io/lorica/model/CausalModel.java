@@ -18,6 +18,9 @@ public interface CausalModel extends Transformer {
 
     KvCache newCache(int sequences);
 
+    /** Elements of one token's keys in one layer, all key heads together; its values have as many. */
+    int keyWidth();
+
     /** Logits of every token: {@code [T, vocab]}. Owned by the caller's innermost scope. */
     default Tensor logits(Batch batch, Pass pass) {
         try (Scope scope = Scope.open()) {

@@ -78,6 +78,11 @@ final class Gpt2Model extends LoadedModel implements CausalModel {
     }
 
     @Override
+    public int keyWidth() {
+        return config.hiddenSize();
+    }
+
+    @Override
     public String outputHead() {
         return head.name();
     }

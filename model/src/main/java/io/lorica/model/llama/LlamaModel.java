@@ -71,6 +71,11 @@ final class LlamaModel extends LoadedModel implements CausalModel {
     }
 
     @Override
+    public int keyWidth() {
+        return config.keyHeads() * config.headDim();
+    }
+
+    @Override
     public String outputHead() {
         return head.name();
     }

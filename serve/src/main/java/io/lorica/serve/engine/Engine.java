@@ -13,8 +13,9 @@ import java.util.List;
  * Generates for many requests at once, each with its own adapters, on one frozen base.
  *
  * <p>One platform thread owns the model (native calls would pin virtual threads). Before every forward pass it lets
- * requests in, first come first served, as long as they fit until their end ({@link Admission}); every pass then takes
- * one token of each running answer and fills up with pieces of prompts (continuous batching with chunked prefill).
+ * requests in, first come first served, as long as there is room ({@link EngineMemory}); every pass then takes one token
+ * of each running answer and fills up with pieces of prompts (continuous batching with chunked prefill). When memory runs
+ * out all the same, whoever came last goes back to the front of the line with the tokens he has, and is computed again.
  */
 public final class Engine implements AutoCloseable {
 
@@ -29,7 +30,9 @@ public final class Engine implements AutoCloseable {
     private final EngineOptions options;
     private final Queue queue;
     private final Thread thread;
+    private final EngineMemory memory;
     private final List<Running> running = new ArrayList<>();
+    private long preemptions;
     private long promptTokens;
     private long generatedTokens;
     private long steps;
@@ -40,14 +43,15 @@ public final class Engine implements AutoCloseable {
         this.tokenizer = tokenizer;
         this.options = options;
         queue = new Queue(options.maxQueue());
-        stats = new EngineStats(0, 0, 0, options.cacheTokens(), 0, 0, 0);
+        memory = new EngineMemory(model, options);
+        stats = new EngineStats(0, 0, 0, options.cacheTokens(), 0, 0, 0, 0, memory.pages());
         thread = Thread.ofPlatform().name("lorica-engine").unstarted(this::loop);
     }
 
     /** Takes the model over until the engine is closed; nobody else may use it meanwhile. */
     public static Engine start(CausalModel model, Tokenizer tokenizer, EngineOptions options) {
-        MixedOverlay.attach(model);
         Engine engine = new Engine(model, tokenizer, options);
+        MixedOverlay.attach(model);
         engine.thread.start();
         return engine;
     }
@@ -74,7 +78,9 @@ public final class Engine implements AutoCloseable {
                 last.cacheTokens(),
                 last.promptTokens(),
                 last.generatedTokens(),
-                last.steps());
+                last.steps(),
+                last.preemptions(),
+                last.pages());
     }
 
     private int limit(Request request) {
@@ -95,11 +101,7 @@ public final class Engine implements AutoCloseable {
             }
         }
         int limit = Math.min(request.sampling().maxTokens(), model.contextLength() - prompt.length);
-        if ((long) prompt.length + limit > options.cacheTokens()) {
-            throw new LoricaException.BadInput("the prompt's " + prompt.length + " tokens and " + limit
-                    + " more can never fit into the cache of " + options.cacheTokens()
-                    + " tokens; ask for fewer tokens, or start the server with a larger cache");
-        }
+        memory.requireFit(request, limit);
         return limit;
     }
 
@@ -131,48 +133,60 @@ public final class Engine implements AutoCloseable {
             Running request = all.next();
             if (request.cancelled()) {
                 all.remove();
+                memory.dismiss(request);
                 request.drop();
             }
         }
     }
 
-    /** Lets in from the front of the line whoever fits until the end; stops at the first who does not. */
+    /** Lets in from the front of the line whoever finds room; stops at the first who does not. */
     private void enter() {
         while (running.size() < options.maxSequences()) {
             Running first = queue.peek();
-            if (first == null || !fits(first)) {
+            if (first == null || !memory.admit(first, running)) {
                 return;
             }
-            queue.pop();
+            queue.remove(first);
             running.add(first);
         }
-    }
-
-    private boolean fits(Running candidate) {
-        List<Admission.Load> loads = new ArrayList<>();
-        running.forEach(request -> loads.add(new Admission.Load(request.used(), request.left())));
-        loads.add(new Admission.Load(candidate.used(), candidate.left()));
-        return Admission.peak(loads) <= options.cacheTokens();
     }
 
     /** One token of every answer, then pieces of prompts in order of arrival, up to the step's size. */
     private List<Step.Slice> plan() {
         List<Step.Slice> slices = new ArrayList<>();
-        int room = options.stepTokens();
-        for (Running request : running) {
+        for (Running request : List.copyOf(running)) {
             if (request.pendingTokens() == 1) {
-                slices.add(new Step.Slice(request, 1));
-                room--;
+                plan(request, 1, slices);
             }
         }
-        for (Running request : running) {
+        int room = options.stepTokens() - slices.size();
+        for (Running request : List.copyOf(running)) {
             if (request.pendingTokens() > 1 && room > 0) {
-                int count = Math.min(room, request.pendingTokens());
-                slices.add(new Step.Slice(request, count));
-                room -= count;
+                room -= plan(request, Math.min(room, request.pendingTokens()), slices);
             }
         }
         return slices;
+    }
+
+    /** Plans a request's next tokens. While pages are missing, whoever came last gives up his own. */
+    private int plan(Running request, int count, List<Step.Slice> slices) {
+        while (running.contains(request)) {
+            if (memory.reserve(request, count)) {
+                slices.add(Step.Slice.of(request, count));
+                return count;
+            }
+            Running last = running.getLast();
+            slices.removeIf(slice -> slice.request() == last);
+            preempt(last);
+        }
+        return 0;
+    }
+
+    private void preempt(Running request) {
+        running.remove(request);
+        memory.dismiss(request);
+        queue.giveBack(request);
+        preemptions++;
     }
 
     private void step(List<Step.Slice> slices) {
@@ -181,7 +195,7 @@ public final class Engine implements AutoCloseable {
             promptTokens += slice.request().generated() == 0 ? slice.count() : 0;
         }
         try {
-            new Step(slices).run(model).forEach(this::advance);
+            new Step(slices, memory.adapters()).run(model).forEach(this::advance);
         } catch (RuntimeException e) {
             // The pass is lost for all who took part; the others, and the engine, go on.
             slices.forEach(slice -> fail(slice.request(), e));
@@ -194,6 +208,7 @@ public final class Engine implements AutoCloseable {
             request.advance(logits);
             if (request.finished()) {
                 running.remove(request);
+                memory.dismiss(request);
                 request.finish();
             }
         } catch (RuntimeException e) {
@@ -203,6 +218,7 @@ public final class Engine implements AutoCloseable {
 
     private void fail(Running request, RuntimeException cause) {
         if (running.remove(request)) {
+            memory.dismiss(request);
             request.fail(
                     cause instanceof LoricaException known
                             ? known
@@ -219,7 +235,9 @@ public final class Engine implements AutoCloseable {
                 options.cacheTokens(),
                 promptTokens,
                 generatedTokens,
-                steps);
+                steps,
+                preemptions,
+                memory.pages());
     }
 
     /** Finishes what is running and waiting, takes nothing new, and gives the model back. */
@@ -238,5 +256,6 @@ public final class Engine implements AutoCloseable {
             Thread.currentThread().interrupt();
         }
         MixedOverlay.detach(model);
+        memory.close();
     }
 }

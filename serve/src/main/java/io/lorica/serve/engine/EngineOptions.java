@@ -11,16 +11,36 @@ import java.util.List;
  * @param maxSequences answers generated side by side, at least 1
  * @param stepTokens most tokens of one forward pass; longer prompts are cut into pieces, so that answers already running
  *     go on meanwhile. At least {@code maxSequences}
- * @param cacheTokens tokens whose keys and values fit in at the same time; a request is admitted only when all of them
- *     fit until the end
+ * @param cacheTokens size of the memory that keys and values and the adapters in use share, in tokens; it is taken once
  * @param maxQueue requests that may wait; further ones are refused
  * @param patience how long a request may wait for its turn before it is refused (early abort); zero for ever
  */
-public record EngineOptions(int maxSequences, int stepTokens, int cacheTokens, int maxQueue, Duration patience) {
+public record EngineOptions(
+        int maxSequences, int stepTokens, int cacheTokens, int maxQueue, Duration patience, Paging paging) {
     public static final EngineOptions DEFAULT = new EngineOptions(32, 256, 32_768, 1024, Duration.ofSeconds(60));
+
+    /**
+     * How memory is shared out.
+     *
+     * @param pageTokens tokens of a page, more where an adapter's widest rank needs it
+     * @param overcommit whether requests are admitted when what they have now fits, not all that they may ever add; when
+     *     memory runs out, the latest of them goes back to the front of the line and is computed again later
+     */
+    public record Paging(int pageTokens, boolean overcommit) {
+        public static final Paging DEFAULT = new Paging(16, false);
+    }
+
+    public EngineOptions(int maxSequences, int stepTokens, int cacheTokens, int maxQueue, Duration patience) {
+        this(maxSequences, stepTokens, cacheTokens, maxQueue, patience, Paging.DEFAULT);
+    }
+
+    public EngineOptions with(Paging value) {
+        return new EngineOptions(maxSequences, stepTokens, cacheTokens, maxQueue, patience, value);
+    }
 
     public EngineOptions {
         List<String> faults = new ArrayList<>();
+        require(paging.pageTokens() >= 1, "page-tokens", paging.pageTokens(), "at least 1", faults);
         require(maxSequences >= 1, "max-sequences", maxSequences, "at least 1", faults);
         require(stepTokens >= maxSequences, "step-tokens", stepTokens, "at least max-sequences", faults);
         require(cacheTokens >= 1, "cache-tokens", cacheTokens, "at least 1", faults);

@@ -5,11 +5,12 @@ package io.lorica.serve.engine;
  *
  * @param waiting requests in the queue now
  * @param running answers being generated now
- * @param cachedTokens tokens whose keys and values are held now
- * @param cacheTokens how many may be
+ * @param cachedTokens tokens of running requests
+ * @param cacheTokens size of the memory that these share with adapters
  * @param promptTokens read since the start
  * @param generatedTokens chosen since the start
  * @param steps forward passes since the start
+ * @param preemptions running requests that went back to the line for want of pages since the start
  */
 public record EngineStats(
         int waiting,
@@ -18,4 +19,15 @@ public record EngineStats(
         int cacheTokens,
         long promptTokens,
         long generatedTokens,
-        long steps) {}
+        long steps,
+        long preemptions,
+        Pages pages) {
+
+    /**
+     * Pages of the engine's memory by what they are used for; they add up to {@code total}.
+     *
+     * @param cache with keys and values
+     * @param adapters with adapters' weights
+     */
+    public record Pages(int total, int free, int cache, int adapters) {}
+}

@@ -38,6 +38,16 @@ final class Queue {
         }
     }
 
+    /** Puts somebody back in front who had left the line already. */
+    void giveBack(Running request) {
+        lock.lock();
+        try {
+            waiting.addFirst(request);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Takes no more; what waits already is still served. */
     void close() {
         lock.lock();
@@ -73,23 +83,24 @@ final class Queue {
         }
     }
 
-    /** Takes out whoever is first. */
-    void pop() {
+    /** Takes one out. */
+    void remove(Running request) {
         lock.lock();
         try {
-            waiting.remove();
+            waiting.remove(request);
         } finally {
             lock.unlock();
         }
     }
 
-    /** Takes out those who gave up, or waited longer than they may. */
+    /** Takes out those who gave up, or waited longer for their first token than they may. */
     List<Running> sweep(long patienceNanos) {
         lock.lock();
         try {
             List<Running> out = new ArrayList<>();
             waiting.removeIf(request -> {
-                boolean leaves = request.cancelled() || (patienceNanos > 0 && request.waitedNanos() > patienceNanos);
+                boolean late = patienceNanos > 0 && request.generated() == 0 && request.waitedNanos() > patienceNanos;
+                boolean leaves = request.cancelled() || late;
                 return leaves && out.add(request);
             });
             return out;

@@ -2,8 +2,8 @@ package io.lorica.serve.engine;
 
 import io.lorica.model.Answer;
 import io.lorica.model.Generation;
-import io.lorica.model.SequenceCache;
 import io.lorica.model.Tokenizer;
+import io.lorica.serve.pool.PagedCache;
 import io.lorica.tensor.LoricaException;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -16,9 +16,9 @@ final class Running implements Engine.Ticket {
     private final int limit;
     private final long arrival = System.nanoTime();
     private final StringBuilder fresh = new StringBuilder();
-    private @Nullable SequenceCache cache;
-    private long[] pending;
-    private int generated;
+    private @Nullable PagedCache cache;
+    private long[] tokens;
+    private int count;
     private volatile boolean cancelled;
 
     /** @param limit most tokens to generate */
@@ -26,7 +26,8 @@ final class Running implements Engine.Ticket {
         this.request = request;
         this.listener = listener;
         this.limit = limit;
-        pending = request.prompt();
+        tokens = request.prompt().clone();
+        count = tokens.length;
         answer = new Answer(tokenizer, request.prompt(), request.sampling(), limit, request.index(), fresh::append);
     }
 
@@ -51,43 +52,44 @@ final class Running implements Engine.Ticket {
         return System.nanoTime() - arrival;
     }
 
-    /** Tokens whose keys and values it holds or is about to. */
+    /** Tokens of prompt and answer so far. */
     int used() {
-        return request.prompt().length + generated;
+        return count;
     }
 
     /** Tokens chosen so far. */
     int generated() {
-        return generated;
+        return count - request.prompt().length;
     }
 
     /** Most tokens it may still generate. */
     int left() {
-        return limit - generated;
+        return limit - generated();
     }
 
-    SequenceCache cache(int layers) {
-        SequenceCache own = cache;
-        if (own == null) {
-            own = SequenceCache.growing(layers);
-            cache = own;
-        }
-        return own;
+    /** What it holds while it runs; null while it waits. */
+    @Nullable
+    PagedCache cache() {
+        return cache;
+    }
+
+    void cache(@Nullable PagedCache value) {
+        cache = value;
+    }
+
+    /** Tokens that the model has seen, as far as their keys and values are held. */
+    int seen() {
+        return cache == null ? 0 : cache.length();
     }
 
     /** Tokens that the model has not seen yet. */
     int pendingTokens() {
-        return pending.length;
+        return count - seen();
     }
 
-    /** The first {@code count} of them, for the next step. */
-    long[] next(int count) {
-        return Arrays.copyOf(pending, count);
-    }
-
-    /** They have been through the model. */
-    void passed(int count) {
-        pending = Arrays.copyOfRange(pending, count, pending.length);
+    /** The first {@code n} of them, for the next step. */
+    long[] next(int n) {
+        return Arrays.copyOfRange(tokens, seen(), seen() + n);
     }
 
     /** @param logits of the next token; overwritten */
@@ -95,33 +97,25 @@ final class Running implements Engine.Ticket {
         fresh.setLength(0);
         TokenLogprobs logprobs = request.logprobs() < 0 ? null : TokenLogprobs.of(logits);
         answer.advance(logits);
-        generated++;
         long token = answer.lastToken();
-        pending = new long[] {token};
+        if (count == tokens.length) {
+            tokens = Arrays.copyOf(tokens, Math.min(2 * count, request.prompt().length + limit));
+        }
+        tokens[count++] = token;
         listener.onPiece(new Listener.Piece(
                 token, fresh.toString(), logprobs == null ? null : logprobs.report(token, request.logprobs())));
     }
 
     void finish() {
         Generation result = answer.result();
-        free();
         listener.onEnd(new Listener.End.Finished(result));
     }
 
     void drop() {
-        free();
-        listener.onEnd(new Listener.End.Cancelled(request.prompt().length, generated));
+        listener.onEnd(new Listener.End.Cancelled(request.prompt().length, generated()));
     }
 
     void fail(LoricaException error) {
-        free();
-        listener.onEnd(new Listener.End.Failed(error, request.prompt().length, generated));
-    }
-
-    private void free() {
-        if (cache != null) {
-            cache.close();
-            cache = null;
-        }
+        listener.onEnd(new Listener.End.Failed(error, request.prompt().length, generated()));
     }
 }

@@ -4,6 +4,8 @@ import io.lorica.model.Batch;
 import io.lorica.model.CausalModel;
 import io.lorica.model.KvCache;
 import io.lorica.model.Pass;
+import io.lorica.model.SequenceCache;
+import io.lorica.serve.mix.AdapterPages;
 import io.lorica.serve.mix.Blend;
 import io.lorica.serve.mix.Rows;
 import io.lorica.tensor.Scope;
@@ -14,6 +16,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -22,18 +25,23 @@ import org.bytedeco.pytorch.Tensor;
  */
 final class Step {
 
-    /** A request with the tokens it brings. */
-    record Slice(Running request, int count) {
-        /** Whether the model has then seen all of its tokens, so that the next one can be chosen. */
-        boolean completes() {
-            return count == request.pendingTokens();
+    /**
+     * A request with the tokens it brings.
+     *
+     * @param completes whether the model has then seen all of its tokens, so that the next one can be chosen
+     */
+    record Slice(Running request, int count, boolean completes) {
+        static Slice of(Running request, int count) {
+            return new Slice(request, count, count == request.pendingTokens());
         }
     }
 
     private final List<Slice> slices;
+    private final AdapterPages adapters;
 
     /** Requests with equal blends become neighbours, so that their rows go through one product. */
-    Step(List<Slice> slices) {
+    Step(List<Slice> slices, AdapterPages adapters) {
+        this.adapters = adapters;
         Map<Blend, Integer> order = new HashMap<>();
         slices.forEach(slice -> order.putIfAbsent(slice.request().request().blend(), order.size()));
         this.slices = slices.stream()
@@ -45,18 +53,16 @@ final class Step {
     /** Logits of the next token for each request whose tokens are all seen; advances every request's cache. */
     Map<Running, float[]> run(CausalModel model) {
         try (Scope _ = Scope.open()) {
-            int layers = model.blocks().size();
             Batch batch = Batch.of(
                     slices.stream()
                             .map(slice -> slice.request().next(slice.count()))
                             .toList(),
                     KvCache.of(slices.stream()
-                            .map(slice -> slice.request().cache(layers))
+                            .<SequenceCache>map(slice ->
+                                    Objects.requireNonNull(slice.request().cache()))
                             .toList()));
             Tensor hidden = model.hidden(batch, pass(slices, batch.lengths()));
-            Map<Running, float[]> logits = logits(model, hidden);
-            slices.forEach(slice -> slice.request().passed(slice.count()));
-            return logits;
+            return logits(model, hidden);
         }
     }
 
@@ -89,12 +95,13 @@ final class Step {
         return rows.stream().mapToLong(Long::longValue).toArray();
     }
 
-    private static Pass pass(List<Slice> slices, int[] rows) {
+    private Pass pass(List<Slice> slices, int[] rows) {
         return Pass.inference()
                 .with(Rows.of(
                         rows,
                         slices.stream()
                                 .map(slice -> slice.request().request().blend())
-                                .toList()));
+                                .toList(),
+                        adapters));
     }
 }

@@ -5,9 +5,11 @@ import io.lorica.model.Embedding;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
+import io.lorica.serve.mix.ServedAdapter.Part.Product;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.LowRankOp;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
@@ -17,12 +19,16 @@ import org.bytedeco.pytorch.Tensor;
  * Computes a site for many adapters at once: {@code Y = X W^T + b} once for the whole batch, then for each range of rows
  * what its adapters add. For low-rank products that is the segmented form of S-LoRA's (Sheng et al., 2023) and Punica's
  * (Chen et al., 2023) products, {@code Y[s] += (X[s] A^T) (scaling B)^T}: one pair of products per range, with no
- * padding to the largest rank. Any other method computes its own {@code apply} on its rows.
+ * padding to the largest rank. Ranges of few rows, such as tokens being decoded, go through {@link LowRankOp} instead, all
+ * of a site in one call. Any other method computes its own {@code apply} on its rows.
  *
  * <p>It holds no state: which rows belong to whom comes with the call, as {@link Rows}. Calls without them compute the
  * base.
  */
 public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
+
+    /** Rows of one blend up to which reading the factors anew for each costs less than libtorch's calls. */
+    private static final int FEW = 4;
 
     private MixedOverlay() {}
 
@@ -57,51 +63,77 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
             return result;
         }
         requireFit(site, rows, result);
+        boolean fits = LowRankOp.fits(x, result);
+        List<LowRankOp.Row> single = new ArrayList<>();
         for (Rows.Range range : rows.ranges()) {
-            add(site, x, result, range, pass);
+            List<Acting> acting = acting(site, range.blend(), rows);
+            if (fits && range.count() <= FEW && acting.stream().allMatch(one -> one.part() instanceof Product)) {
+                addRows(range, acting, single);
+            } else if (!acting.isEmpty()) {
+                addRange(x, result, range, acting, pass);
+            }
+        }
+        if (!single.isEmpty()) {
+            LowRankOp.apply(x, result, single);
         }
         return result;
     }
 
-    private static void add(Site site, Tensor x, Tensor result, Rows.Range range, Pass pass) {
-        List<ServedAdapter.Part> parts = new ArrayList<>();
-        List<Double> weights = new ArrayList<>();
-        for (Blend.Part part : range.blend().parts()) {
-            ServedAdapter.Part at = part.adapter().at(site);
+    /** A part with its weight in the blend. */
+    private record Acting(ServedAdapter.Part part, double weight) {}
+
+    private static List<Acting> acting(Site site, Blend blend, Rows rows) {
+        List<Acting> acting = new ArrayList<>();
+        for (Blend.Part part : blend.parts()) {
+            ServedAdapter.Part at = rows.at(part.adapter(), site);
             if (at != null) {
-                parts.add(at);
-                weights.add(part.weight());
+                acting.add(new Acting(at, part.weight()));
             }
         }
-        if (parts.isEmpty()) {
+        return acting;
+    }
+
+    private static void addRows(Rows.Range range, List<Acting> acting, List<LowRankOp.Row> rows) {
+        if (acting.isEmpty()) {
             return;
         }
+        List<LowRankOp.Term> terms = acting.stream()
+                .map(one -> new LowRankOp.Term(((Product) one.part()).factors(), one.weight()))
+                .toList();
+        for (int i = 0; i < range.count(); i++) {
+            rows.add(new LowRankOp.Row(range.from() + i, terms));
+        }
+    }
+
+    private static void addRange(Tensor x, Tensor result, Rows.Range range, List<Acting> acting, Pass pass) {
         try (Scope _ = Scope.open()) {
             Tensor input = x.narrow(0, range.from(), range.count());
             Tensor output = result.narrow(0, range.from(), range.count());
             // A method may need the frozen output after another part has added to it.
-            boolean alone = parts.size() == 1;
-            Tensor base = alone ? output : output.clone();
-            for (int i = 0; i < parts.size(); i++) {
-                double weight = weights.get(i);
-                switch (parts.get(i)) {
-                    case ServedAdapter.Part.Product product -> add(output, input, product, weight);
+            Tensor base = acting.size() == 1 ? output : output.clone();
+            for (Acting one : acting) {
+                switch (one.part()) {
+                    case Product product -> add(output, input, product.factors(), one.weight());
                     case ServedAdapter.Part.Method method ->
-                        output.copy_(method.adapter().apply(input, base, output, weight, pass));
+                        output.copy_(method.adapter().apply(input, base, output, one.weight(), pass));
                 }
             }
         }
     }
 
-    /** {@code output += weight (x down) up}, in place. */
-    private static void add(Tensor output, Tensor x, ServedAdapter.Part.Product product, double weight) {
-        Tensor hidden = x.mm(product.down());
-        if (weight != 1) {
-            try (Scalar factor = new Scalar(weight)) {
-                hidden.mul_(factor);
+    /** {@code output += weight (x A^T) B^T}, in place. */
+    private static void add(Tensor output, Tensor x, LowRankOp.Product product, double weight) {
+        for (LowRankOp.Piece piece : product.pieces()) {
+            Tensor a = product.memory().view(piece.a(), piece.rank(), product.in());
+            Tensor b = product.memory().view(piece.b(), piece.rank(), product.out());
+            Tensor hidden = x.mm(a.t());
+            if (weight != 1) {
+                try (Scalar factor = new Scalar(weight)) {
+                    hidden.mul_(factor);
+                }
             }
+            output.addmm_(hidden, b);
         }
-        output.addmm_(hidden, product.up());
     }
 
     private static void requireFit(Site site, Rows rows, Tensor result) {

@@ -1,11 +1,17 @@
 package io.lorica.serve.mix;
 
 import io.lorica.model.Pass;
+import io.lorica.model.Site;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
-/** Which rows of a call belong to which blend: ranges one after another, from row 0 without gaps. */
-public record Rows(List<Range> ranges) implements Pass.Facts {
+/**
+ * Which rows of a call belong to which blend: ranges one after another, from row 0 without gaps.
+ *
+ * @param pages where adapters lie; null where each lies in its own memory
+ */
+public record Rows(List<Range> ranges, @Nullable AdapterPages pages) implements Pass.Facts {
 
     /** {@code count} rows from {@code from}. */
     public record Range(int from, int count, Blend blend) {}
@@ -14,13 +20,17 @@ public record Rows(List<Range> ranges) implements Pass.Facts {
         ranges = List.copyOf(ranges);
     }
 
+    ServedAdapter.@Nullable Part at(ServedAdapter adapter, Site site) {
+        return pages == null ? adapter.at(site) : pages.at(adapter, site);
+    }
+
     /**
      * Neighbours with an equal blend become one range.
      *
      * @param counts rows of each sequence
      * @param blends of each sequence
      */
-    public static Rows of(int[] counts, List<Blend> blends) {
+    public static Rows of(int[] counts, List<Blend> blends, @Nullable AdapterPages pages) {
         List<Range> ranges = new ArrayList<>();
         int from = 0;
         for (int i = 0; i < counts.length; i++) {
@@ -32,6 +42,6 @@ public record Rows(List<Range> ranges) implements Pass.Facts {
             }
             from += counts[i];
         }
-        return new Rows(ranges);
+        return new Rows(ranges, pages);
     }
 }

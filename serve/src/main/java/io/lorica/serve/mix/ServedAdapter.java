@@ -9,49 +9,42 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
-import java.util.HashMap;
+import io.lorica.tensor.fused.Elements;
+import io.lorica.tensor.fused.LowRankOp;
+import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
  * An adapter in the form in which it serves. Where it adds a plain low-rank product, the factors are kept in the base's
- * dtype, turned for the products and with the scaling in B; everywhere else the method's own arithmetic stays.
+ * dtype, all in one tensor, with the scaling in B; everywhere else the method's own arithmetic stays.
  */
 public final class ServedAdapter implements AutoCloseable {
     private final String name;
     private final Map<String, Part> parts;
     private final @Nullable Adapter whole;
+    private final @Nullable Tensor memory;
     private final long bytes;
-    private final int rank;
+    private volatile boolean closed;
 
     /** What an adapter does at one site. */
     sealed interface Part {
 
-        /**
-         * Both in the base's dtype.
-         *
-         * @param down {@code [in, r]}
-         * @param up {@code [r, out]}, scaled
-         */
-        record Product(Tensor down, Tensor up) implements Part {}
+        /** In the base's dtype, the scaling in B. */
+        record Product(LowRankOp.Product factors) implements Part {}
 
         record Method(SiteAdapter adapter) implements Part {}
     }
 
-    private ServedAdapter(String name, Map<String, Part> parts, @Nullable Adapter whole, int rank) {
+    private ServedAdapter(String name, Map<String, Part> parts, @Nullable Tensor memory, @Nullable Adapter whole) {
         this.name = name;
         this.parts = parts;
+        this.memory = memory;
         this.whole = whole;
-        this.rank = rank;
-        long size = 0;
-        for (Part part : parts.values()) {
-            if (part instanceof Part.Product product) {
-                size += Tensors.bytes(product.down()) + Tensors.bytes(product.up());
-            }
-        }
+        long size = memory == null ? 0 : Tensors.bytes(memory);
         if (whole != null) {
             size += whole.state().values().stream().mapToLong(Tensors::bytes).sum();
         }
@@ -75,31 +68,50 @@ public final class ServedAdapter implements AutoCloseable {
         }
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            Map<String, Part> parts = new HashMap<>();
-            boolean products = true;
-            int rank = 0;
+            Map<String, Part> parts = new LinkedHashMap<>();
+            Map<SiteAdapter, Factors> products = new LinkedHashMap<>();
             for (SiteAdapter part : adapter.sites().values()) {
-                Optional<Factors> factors = part.plainProduct();
-                products &= factors.isPresent();
-                rank = Math.max(rank, factors.map(f -> (int) f.a().size(0)).orElse(0));
-                parts.put(
-                        part.site().name(),
-                        factors.map(f -> product(f, part.site())).orElseGet(() -> new Part.Method(part)));
+                part.plainProduct()
+                        .ifPresentOrElse(
+                                factors -> products.put(part, factors),
+                                () -> parts.put(part.site().name(), new Part.Method(part)));
             }
-            if (products) {
+            Tensor memory = products.isEmpty() ? null : pack(products, parts);
+            if (parts.size() == products.size()) {
                 adapter.close();
+                return new ServedAdapter(name, parts, memory, null);
             }
-            return new ServedAdapter(name, parts, products ? null : adapter, rank);
+            return new ServedAdapter(name, parts, memory, adapter);
         }
     }
 
-    private static Part product(Factors factors, Site site) {
-        DType type = site.weight().dtype();
-        try (Scalar scaling = new Scalar(factors.scaling())) {
-            Tensor down = Tensors.to(factors.a().detach(), type).t();
-            Tensor up = Tensors.to(factors.b().detach().mul(scaling), type).t();
-            return new Part.Product(Scope.release(down), Scope.release(up));
+    /** Lays all factors into one tensor. */
+    private static Tensor pack(Map<SiteAdapter, Factors> products, Map<String, Part> parts) {
+        long size = products.values().stream()
+                .mapToLong(factors -> factors.a().numel() + factors.b().numel())
+                .sum();
+        DType type = products.keySet().iterator().next().site().weight().dtype();
+        Tensor memory = Scope.release(Tensors.empty(type, size));
+        Elements elements = new Elements(memory);
+        long at = 0;
+        for (Map.Entry<SiteAdapter, Factors> entry : products.entrySet()) {
+            Factors factors = entry.getValue();
+            int rank = (int) factors.a().size(0);
+            long b = at + factors.a().numel();
+            try (Scalar scaling = new Scalar(factors.scaling())) {
+                elements.write(at, factors.a().detach());
+                elements.write(b, factors.b().detach().mul(scaling).t());
+            }
+            parts.put(
+                    entry.getKey().site().name(),
+                    new Part.Product(new LowRankOp.Product(
+                            elements,
+                            (int) factors.a().size(1),
+                            (int) factors.b().size(0),
+                            List.of(new LowRankOp.Piece(rank, at, b)))));
+            at = b + factors.b().numel();
         }
+        return memory;
     }
 
     public String name() {
@@ -113,7 +125,26 @@ public final class ServedAdapter implements AutoCloseable {
 
     /** Largest rank of its plain products; 0 where it has none. */
     public int rank() {
-        return rank;
+        return products().values().stream()
+                .mapToInt(LowRankOp.Product::rank)
+                .max()
+                .orElse(0);
+    }
+
+    /** Whether it has been closed, so that nobody can ask for it any more. */
+    public boolean closed() {
+        return closed;
+    }
+
+    /** Its plain products by the names of their sites, in the order of the base. */
+    Map<String, LowRankOp.Product> products() {
+        Map<String, LowRankOp.Product> products = new LinkedHashMap<>();
+        parts.forEach((site, part) -> {
+            if (part instanceof Part.Product product) {
+                products.put(site, product.factors());
+            }
+        });
+        return products;
     }
 
     @Nullable
@@ -124,11 +155,9 @@ public final class ServedAdapter implements AutoCloseable {
     /** Frees its tensors. No request may use it any more. */
     @Override
     public void close() {
-        for (Part part : parts.values()) {
-            if (part instanceof Part.Product product) {
-                product.down().close();
-                product.up().close();
-            }
+        closed = true;
+        if (memory != null) {
+            memory.close();
         }
         if (whole != null) {
             whole.close();

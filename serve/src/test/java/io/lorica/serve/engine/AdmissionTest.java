@@ -14,14 +14,15 @@ import org.junit.jupiter.api.Test;
 class AdmissionTest {
     @Test
     void peak_one_isUsedAndLeft() {
-        assertThat(Admission.peak(List.of(new Load(7, 5)))).isEqualTo(12);
+        assertThat(Admission.peak(List.of(new Load(7, 5)), 1)).isEqualTo(12);
     }
 
     /** The same number, by playing it through: everybody adds a token, then those who are done give theirs back. */
     @Property
     void peak_any_equalsSimulation(
             @ForAll @Size(min = 1, max = 12) List<@IntRange(min = 1, max = 50) Integer> used,
-            @ForAll @IntRange(min = 1, max = 40) int longest) {
+            @ForAll @IntRange(min = 1, max = 40) int longest,
+            @ForAll @IntRange(min = 1, max = 20) int pageTokens) {
         List<Load> loads = new ArrayList<>();
         for (int i = 0; i < used.size(); i++) {
             loads.add(new Load(used.get(i), 1 + (used.get(i) * 31 + i) % longest));
@@ -33,9 +34,9 @@ class AdmissionTest {
                     most,
                     loads.stream()
                             .filter(load -> load.left() >= now)
-                            .mapToLong(load -> (long) load.used() + now)
+                            .mapToLong(load -> (load.used() + now + pageTokens - 1) / pageTokens)
                             .sum());
         }
-        assertThat(Admission.peak(loads)).isEqualTo(most);
+        assertThat(Admission.peak(loads, pageTokens)).isEqualTo(most);
     }
 }

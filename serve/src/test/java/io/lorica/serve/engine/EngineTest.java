@@ -43,36 +43,6 @@ class EngineTest {
         base.close();
     }
 
-    /** Remembers everything. */
-    private static class Heard implements Listener {
-        final List<Piece> pieces = new ArrayList<>();
-        final CompletableFuture<End> end = new CompletableFuture<>();
-        final CompletableFuture<Piece> first = new CompletableFuture<>();
-
-        @Override
-        public void onPiece(Piece piece) {
-            pieces.add(piece);
-            first.complete(piece);
-        }
-
-        @Override
-        public void onEnd(End how) {
-            end.complete(how);
-        }
-
-        Generation answer() {
-            End how = end.orTimeout(60, TimeUnit.SECONDS).join();
-            assertThat(how).isInstanceOf(End.Finished.class);
-            return ((End.Finished) how).answer();
-        }
-
-        String text() {
-            StringBuilder text = new StringBuilder();
-            pieces.forEach(piece -> text.append(piece.text()));
-            return text.toString();
-        }
-    }
-
     private static Engine engine(EngineOptions options) {
         return Engine.start(base.causal(), base.tokenizer(), options);
     }
@@ -207,7 +177,7 @@ class EngineTest {
         try (Engine engine = engine(new EngineOptions(2, 8, 20, 8, Duration.ZERO))) {
             assertThatThrownBy(() -> submit(engine, request("The", Sampling.greedy(100))))
                     .isInstanceOf(LoricaException.BadInput.class)
-                    .hasMessageContaining("cache of 20 tokens");
+                    .hasMessageContaining("cache of 32 tokens");
         }
     }
 

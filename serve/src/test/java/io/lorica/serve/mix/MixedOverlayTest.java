@@ -92,7 +92,7 @@ class MixedOverlayTest {
             try (Scope _ = Scope.open();
                     Grad _ = Grad.disabled()) {
                 Batch batch = Batch.of(sequences);
-                Tensor hidden = model.hidden(batch, Pass.inference().with(Rows.of(batch.lengths(), blends)));
+                Tensor hidden = model.hidden(batch, Pass.inference().with(Rows.of(batch.lengths(), blends, null)));
                 long[] last = new long[batch.size()];
                 int[] ones = new int[batch.size()];
                 Arrays.fill(ones, 1);
@@ -104,7 +104,7 @@ class MixedOverlayTest {
                 Tensor logits = model.head()
                         .forward(
                                 hidden.index_select(0, Tensors.of(last)),
-                                Pass.inference().with(Rows.of(ones, blends)));
+                                Pass.inference().with(Rows.of(ones, blends, null)));
                 List<float[]> rows = new ArrayList<>();
                 for (int i = 0; i < last.length; i++) {
                     rows.add(Tensors.floats(logits.select(0, i)));

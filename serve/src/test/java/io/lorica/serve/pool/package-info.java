@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.serve.pool;
+
+import org.jspecify.annotations.NullMarked;
