@@ -8,6 +8,7 @@ import io.lorica.tensor.LoricaException;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
+import java.util.Map;
 
 /**
  * Generates for many requests at once, each with its own adapters, on one frozen base.
@@ -44,7 +45,7 @@ public final class Engine implements AutoCloseable {
         this.options = options;
         queue = new Queue(options.maxQueue());
         memory = new EngineMemory(model, options);
-        stats = new EngineStats(0, 0, 0, options.cacheTokens(), 0, 0, 0, 0, memory.pages());
+        stats = new EngineStats(0, 0, 0, options.cacheTokens(), 0, 0, 0, 0, 0, memory.pages());
         thread = Thread.ofPlatform().name("lorica-engine").unstarted(this::loop);
     }
 
@@ -77,6 +78,7 @@ public final class Engine implements AutoCloseable {
                 last.cachedTokens(),
                 last.cacheTokens(),
                 last.promptTokens(),
+                last.prefixTokens(),
                 last.generatedTokens(),
                 last.steps(),
                 last.preemptions(),
@@ -109,6 +111,7 @@ public final class Engine implements AutoCloseable {
         try (Grad _ = Grad.disabled()) {
             while (!running.isEmpty() || queue.await()) {
                 leave();
+                memory.sweep();
                 enter();
                 List<Step.Slice> slices = plan();
                 if (!slices.isEmpty()) {
@@ -195,7 +198,9 @@ public final class Engine implements AutoCloseable {
             promptTokens += slice.request().generated() == 0 ? slice.count() : 0;
         }
         try {
-            new Step(slices, memory.adapters()).run(model).forEach(this::advance);
+            Map<Running, float[]> logits = new Step(slices, memory.adapters()).run(model);
+            slices.forEach(slice -> memory.publish(slice.request()));
+            logits.forEach(this::advance);
         } catch (RuntimeException e) {
             // The pass is lost for all who took part; the others, and the engine, go on.
             slices.forEach(slice -> fail(slice.request(), e));
@@ -234,6 +239,7 @@ public final class Engine implements AutoCloseable {
                 running.stream().mapToInt(Running::used).sum(),
                 options.cacheTokens(),
                 promptTokens,
+                memory.prefixTokens(),
                 generatedTokens,
                 steps,
                 preemptions,

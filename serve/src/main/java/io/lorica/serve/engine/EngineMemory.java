@@ -8,6 +8,7 @@ import io.lorica.serve.mix.Blend;
 import io.lorica.serve.mix.ServedAdapter;
 import io.lorica.serve.pool.PagePool;
 import io.lorica.serve.pool.PagedCache;
+import io.lorica.serve.pool.PrefixPages;
 import io.lorica.tensor.LoricaException;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -17,19 +18,23 @@ import java.util.Set;
 
 /**
  * The engine's pages. Running requests hold pages of keys and values, and the pages of their adapters; when there are too
- * few, adapters that no running request uses leave, the longest unused first.
+ * few, adapters that no running request uses leave, the longest unused first, then keys and values of earlier requests:
+ * an adapter is copied back in, but these would have to be computed again.
  */
 final class EngineMemory implements AutoCloseable {
     private final PagePool pool;
     private final PagedCache.Shape shape;
     private final AdapterPages adapters;
-    private final boolean overcommit;
+    private final PrefixPages prefixes;
+    private final EngineOptions.Paging options;
+    private long prefixTokens;
 
     EngineMemory(CausalModel model, EngineOptions options) {
         shape = shape(model, options.paging().pageTokens());
         pool = new PagePool(shape.pages(options.cacheTokens()), shape.elements(), model.dtype());
         adapters = new AdapterPages(pool);
-        overcommit = options.paging().overcommit();
+        prefixes = new PrefixPages(pool, shape.tokens());
+        this.options = options.paging();
     }
 
     /** Pages of at least so many tokens, doubled until one rank of an adapter on any site fits into a page. */
@@ -69,16 +74,23 @@ final class EngineMemory implements AutoCloseable {
      * one more, else for all that everybody may still add.
      */
     boolean admit(Running candidate, List<Running> running) {
+        if (!options.overcommit() && !fitsUntilTheEnd(candidate, running)) {
+            return false;
+        }
         Blend blend = candidate.request().blend();
-        if (overcommit) {
-            if (!makeRoom(shape.pages(candidate.used() + 1) + adapters.missing(blend))) {
-                return false;
-            }
-        } else if (!fitsUntilTheEnd(candidate, running) || !makeRoom(adapters.missing(blend))) {
+        PagedCache cache = new PagedCache(pool, shape);
+        PrefixPages.Chain chain = options.prefixes() ? prefixes.chain(blend) : null;
+        if (chain != null) {
+            chain.adopt(candidate.tokens(), candidate.used(), cache);
+        }
+        int first = options.overcommit() ? cache.missing(candidate.used() + 1) : 0;
+        if (!makeRoom(first + adapters.missing(blend))) {
+            cache.close();
             return false;
         }
         adapters.hold(blend);
-        candidate.cache(new PagedCache(pool, shape));
+        prefixTokens += cache.length();
+        candidate.seat(new Running.Seat(cache, chain));
         return true;
     }
 
@@ -97,7 +109,7 @@ final class EngineMemory implements AutoCloseable {
 
     /** Takes pages for a running request's next tokens. False where there are none left. */
     boolean reserve(Running request, int tokens) {
-        PagedCache cache = Objects.requireNonNull(request.cache());
+        PagedCache cache = Objects.requireNonNull(request.seat()).cache();
         int total = cache.length() + tokens;
         if (!makeRoom(cache.missing(total))) {
             return false;
@@ -106,26 +118,50 @@ final class EngineMemory implements AutoCloseable {
         return true;
     }
 
+    /** Lets others go on from the pages that a request's tokens have filled. */
+    void publish(Running request) {
+        Running.Seat seat = request.seat();
+        if (seat != null && seat.chain() != null) {
+            seat.chain().publish(request.tokens(), seat.cache());
+        }
+    }
+
     /** Takes away what a request holds. */
     void dismiss(Running request) {
-        PagedCache cache = request.cache();
-        if (cache != null) {
-            cache.close();
-            request.cache(null);
+        Running.Seat seat = request.seat();
+        if (seat != null) {
+            seat.cache().close();
+            request.seat(null);
             adapters.release(request.request().blend());
         }
     }
 
-    /** Lets idle adapters leave until so many pages are free. */
-    private boolean makeRoom(int pages) {
+    /** Forgets adapters that nobody can ask for any more. */
+    void sweep() {
         adapters.sweep();
-        if (pool.free() + adapters.idlePages() < pages) {
+        prefixes.forget(root -> root instanceof Blend blend
+                && blend.parts().stream().anyMatch(part -> part.adapter().closed()));
+    }
+
+    /** Lets idle adapters leave, then pages of earlier sequences, until so many pages are free. */
+    private boolean makeRoom(int pages) {
+        if (pool.free() >= pages) {
+            return true;
+        }
+        if (pool.free() + adapters.idlePages() + prefixes.idlePages() < pages) {
             return false;
         }
         while (pool.free() < pages) {
-            adapters.evict();
+            if (!adapters.evict()) {
+                prefixes.evict();
+            }
         }
         return true;
+    }
+
+    /** Tokens whose keys and values were taken over from earlier sequences. */
+    long prefixTokens() {
+        return prefixTokens;
     }
 
     AdapterPages adapters() {
@@ -134,7 +170,11 @@ final class EngineMemory implements AutoCloseable {
 
     EngineStats.Pages pages() {
         return new EngineStats.Pages(
-                pool.pages(), pool.free(), pool.used(PagePool.Use.CACHE), pool.used(PagePool.Use.ADAPTERS));
+                pool.pages(),
+                pool.free(),
+                pool.used(PagePool.Use.CACHE),
+                prefixes.idlePages(),
+                pool.used(PagePool.Use.ADAPTERS));
     }
 
     @Override

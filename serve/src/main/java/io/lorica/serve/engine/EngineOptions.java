@@ -25,9 +25,11 @@ public record EngineOptions(
      * @param pageTokens tokens of a page, more where an adapter's widest rank needs it
      * @param overcommit whether requests are admitted when what they have now fits, not all that they may ever add; when
      *     memory runs out, the latest of them goes back to the front of the line and is computed again later
+     * @param prefixes whether keys and values stay when their request has ended, as long as nobody needs the pages, for
+     *     requests that begin with the same tokens and adapters
      */
-    public record Paging(int pageTokens, boolean overcommit) {
-        public static final Paging DEFAULT = new Paging(16, false);
+    public record Paging(int pageTokens, boolean overcommit, boolean prefixes) {
+        public static final Paging DEFAULT = new Paging(16, false, true);
     }
 
     public EngineOptions(int maxSequences, int stepTokens, int cacheTokens, int maxQueue, Duration patience) {

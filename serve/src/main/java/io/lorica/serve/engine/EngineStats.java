@@ -8,6 +8,7 @@ package io.lorica.serve.engine;
  * @param cachedTokens tokens of running requests
  * @param cacheTokens size of the memory that these share with adapters
  * @param promptTokens read since the start
+ * @param prefixTokens taken over from earlier requests that began alike, since the start
  * @param generatedTokens chosen since the start
  * @param steps forward passes since the start
  * @param preemptions running requests that went back to the line for want of pages since the start
@@ -18,6 +19,7 @@ public record EngineStats(
         int cachedTokens,
         int cacheTokens,
         long promptTokens,
+        long prefixTokens,
         long generatedTokens,
         long steps,
         long preemptions,
@@ -27,7 +29,8 @@ public record EngineStats(
      * Pages of the engine's memory by what they are used for; they add up to {@code total}.
      *
      * @param cache with keys and values
+     * @param kept of these, used by no running request and kept for those that begin alike
      * @param adapters with adapters' weights
      */
-    public record Pages(int total, int free, int cache, int adapters) {}
+    public record Pages(int total, int free, int cache, int kept, int adapters) {}
 }

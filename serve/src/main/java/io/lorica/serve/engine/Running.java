@@ -4,6 +4,7 @@ import io.lorica.model.Answer;
 import io.lorica.model.Generation;
 import io.lorica.model.Tokenizer;
 import io.lorica.serve.pool.PagedCache;
+import io.lorica.serve.pool.PrefixPages;
 import io.lorica.tensor.LoricaException;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
@@ -16,7 +17,7 @@ final class Running implements Engine.Ticket {
     private final int limit;
     private final long arrival = System.nanoTime();
     private final StringBuilder fresh = new StringBuilder();
-    private @Nullable PagedCache cache;
+    private @Nullable Seat seat;
     private long[] tokens;
     private int count;
     private volatile boolean cancelled;
@@ -67,19 +68,32 @@ final class Running implements Engine.Ticket {
         return limit - generated();
     }
 
-    /** What it holds while it runs; null while it waits. */
+    /**
+     * What a request holds while it runs.
+     *
+     * @param cache its keys and values
+     * @param chain shares their pages with sequences that begin alike; null where that is switched off
+     */
+    record Seat(PagedCache cache, PrefixPages.@Nullable Chain chain) {}
+
+    /** Null while it waits. */
     @Nullable
-    PagedCache cache() {
-        return cache;
+    Seat seat() {
+        return seat;
     }
 
-    void cache(@Nullable PagedCache value) {
-        cache = value;
+    void seat(@Nullable Seat value) {
+        seat = value;
+    }
+
+    /** Tokens of prompt and answer; what lies behind {@link #used} is not filled. */
+    long[] tokens() {
+        return tokens;
     }
 
     /** Tokens that the model has seen, as far as their keys and values are held. */
     int seen() {
-        return cache == null ? 0 : cache.length();
+        return seat == null ? 0 : seat.cache().length();
     }
 
     /** Tokens that the model has not seen yet. */

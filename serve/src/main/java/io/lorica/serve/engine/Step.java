@@ -58,8 +58,9 @@ final class Step {
                             .map(slice -> slice.request().next(slice.count()))
                             .toList(),
                     KvCache.of(slices.stream()
-                            .<SequenceCache>map(slice ->
-                                    Objects.requireNonNull(slice.request().cache()))
+                            .<SequenceCache>map(slice -> Objects.requireNonNull(
+                                            slice.request().seat())
+                                    .cache())
                             .toList()));
             Tensor hidden = model.hidden(batch, pass(slices, batch.lengths()));
             return logits(model, hidden);

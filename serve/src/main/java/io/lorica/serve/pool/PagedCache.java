@@ -63,7 +63,7 @@ public final class PagedCache implements SequenceCache {
     }
 
     /** Begins with a page full of tokens that another sequence has computed. It must hold whole pages so far. */
-    public void adopt(int page) {
+    void adopt(int page) {
         pool.share(page);
         add(page);
         length += shape.tokens();
@@ -76,8 +76,15 @@ public final class PagedCache implements SequenceCache {
         pages[held++] = page;
     }
 
+    /** Puts a page with the same tokens of another sequence in the place of its own. */
+    void replace(int index, int page) {
+        pool.share(page);
+        pool.give(pages[index]);
+        pages[index] = page;
+    }
+
     /** The page that holds the {@code index}-th run of tokens. */
-    public int page(int index) {
+    int page(int index) {
         return pages[index];
     }
 

@@ -67,8 +67,12 @@ class EnginePagingTest {
     }
 
     private static Engine engine(int cacheTokens, boolean overcommit) {
-        EngineOptions options =
-                new EngineOptions(6, 12, cacheTokens, 64, Duration.ZERO).with(new EngineOptions.Paging(4, overcommit));
+        return engine(cacheTokens, overcommit, false);
+    }
+
+    private static Engine engine(int cacheTokens, boolean overcommit, boolean prefixes) {
+        EngineOptions options = new EngineOptions(6, 12, cacheTokens, 64, Duration.ZERO)
+                .with(new EngineOptions.Paging(4, overcommit, prefixes));
         return Engine.start(base.causal(), base.tokenizer(), options);
     }
 
@@ -120,6 +124,49 @@ class EnginePagingTest {
         assertThat(pages.cache()).isZero();
         assertThat(pages.adapters()).isPositive();
         assertThat(pages.free() + pages.adapters()).isEqualTo(pages.total());
+    }
+
+    /** The second time, only what fills no page is read again; each adapter has its own pages. */
+    @Test
+    void submit_sameBeginning_isTakenOverForTheSameAdapterOnly() {
+        long[] prompt = base.tokenizer().encode("Once upon a time there was a little dog", true);
+        Request own = new Request(prompt, HOW, 0, -1, Blend.of(ADAPTERS.get(0)));
+        Request other = new Request(prompt, HOW, 0, -1, Blend.of(ADAPTERS.get(1)));
+        List<String> alone = new ArrayList<>();
+        try (Engine engine = engine(8192, false, false)) {
+            alone.add(answer(engine, own));
+            alone.add(answer(engine, other));
+            assertThat(engine.stats().prefixTokens()).isZero();
+        }
+        try (Engine engine = engine(8192, false, true)) {
+            assertThat(answer(engine, own)).isEqualTo(alone.get(0));
+            assertThat(engine.stats().prefixTokens()).isZero();
+            assertThat(answer(engine, other)).isEqualTo(alone.get(1));
+            assertThat(engine.stats().prefixTokens()).isZero();
+            assertThat(answer(engine, own)).isEqualTo(alone.get(0));
+            assertThat(engine.stats().prefixTokens()).isPositive().isLessThan(prompt.length);
+        }
+    }
+
+    private static String answer(Engine engine, Request request) {
+        Heard heard = new Heard();
+        engine.submit(request, heard);
+        return heard.answer().text();
+    }
+
+    @Test
+    void submit_prefixesInSmallMemory_answersTheSame() {
+        List<String> alone;
+        try (Engine engine = engine(8192, false, false)) {
+            alone = answers(engine, false);
+        }
+        Engine engine = engine(smallest() + 32, true, true);
+        assertThat(answers(engine, true)).isEqualTo(alone);
+        assertThat(answers(engine, true)).isEqualTo(alone);
+        engine.close();
+        EngineStats stats = engine.stats();
+        assertThat(stats.prefixTokens()).isPositive();
+        assertThat(stats.pages().cache()).isEqualTo(stats.pages().kept());
     }
 
     @Test
