@@ -3,18 +3,22 @@ package io.lorica.serve.engine;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Tokenizer;
 import io.lorica.serve.mix.MixedOverlay;
+import io.lorica.serve.mix.ServedAdapter;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Generates for many requests at once, each with its own adapters, on one frozen base.
  *
  * <p>One platform thread owns the model (native calls would pin virtual threads). Before every forward pass it lets
- * requests in, first come first served, as long as there is room ({@link EngineMemory}); every pass then takes one token
+ * requests in, in the order of {@link Scheduler}, as long as there is room ({@link EngineMemory}); every pass then takes one token
  * of each running answer and fills up with pieces of prompts (continuous batching with chunked prefill). When memory runs
  * out all the same, whoever came last goes back to the front of the line with the tokens he has, and is computed again.
  */
@@ -32,6 +36,8 @@ public final class Engine implements AutoCloseable {
     private final Queue queue;
     private final Thread thread;
     private final EngineMemory memory;
+    private final Scheduler scheduler;
+    private final Duration deadline;
     private final List<Running> running = new ArrayList<>();
     private long preemptions;
     private long promptTokens;
@@ -45,6 +51,8 @@ public final class Engine implements AutoCloseable {
         this.options = options;
         queue = new Queue(options.maxQueue());
         memory = new EngineMemory(model, options);
+        scheduler = new Scheduler(options.scheduling());
+        deadline = Scheduler.deadline(options);
         stats = new EngineStats(0, 0, 0, options.cacheTokens(), 0, 0, 0, 0, 0, memory.pages());
         thread = Thread.ofPlatform().name("lorica-engine").unstarted(this::loop);
     }
@@ -124,12 +132,12 @@ public final class Engine implements AutoCloseable {
 
     /** Lets go of those who gave up or waited too long. */
     private void leave() {
-        for (Running request : queue.sweep(options.patience().toNanos())) {
+        for (Running request : queue.sweep(deadline.toNanos())) {
             if (request.cancelled()) {
                 request.drop();
             } else {
                 request.fail(new LoricaException.Busy("the server is overloaded: the request waited "
-                        + options.patience().toMillis() + " ms without its turn coming; try again later"));
+                        + deadline.toMillis() + " ms without its turn coming; try again later"));
             }
         }
         for (Iterator<Running> all = running.iterator(); all.hasNext(); ) {
@@ -142,16 +150,33 @@ public final class Engine implements AutoCloseable {
         }
     }
 
-    /** Lets in from the front of the line whoever finds room; stops at the first who does not. */
+    /** Lets in whoever is next in line and finds room; stops at the first who does not. */
     private void enter() {
-        while (running.size() < options.maxSequences()) {
-            Running first = queue.peek();
-            if (first == null || !memory.admit(first, running)) {
-                return;
+        List<Running> waiting = queue.waiting();
+        scheduler.look(waiting);
+        int entered = 0;
+        while (running.size() < options.maxSequences() && !waiting.isEmpty()) {
+            Running next = scheduler.choose(waiting, adapters());
+            boolean again = next.begun();
+            if (!memory.admit(next, running)) {
+                break;
             }
-            queue.remove(first);
-            running.add(first);
+            if (!again) {
+                scheduler.entered(next);
+            }
+            queue.remove(next);
+            running.add(next);
+            entered++;
+            waiting = waiting.stream().filter(request -> request != next).toList();
         }
+        scheduler.done(waiting, entered);
+        if (options.scheduling().prefetch()) {
+            memory.prefetch(waiting);
+        }
+    }
+
+    private Set<ServedAdapter> adapters() {
+        return running.stream().flatMap(request -> request.adapters().stream()).collect(Collectors.toSet());
     }
 
     /** One token of every answer, then pieces of prompts in order of arrival, up to the step's size. */
@@ -210,6 +235,7 @@ public final class Engine implements AutoCloseable {
     private void advance(Running request, float[] logits) {
         try {
             generatedTokens++;
+            scheduler.generated(request);
             request.advance(logits);
             if (request.finished()) {
                 running.remove(request);

@@ -136,6 +136,19 @@ final class EngineMemory implements AutoCloseable {
         }
     }
 
+    /** Copies the first adapter into free pages that a waiting request lacks; nobody has to leave for it. */
+    void prefetch(List<Running> waiting) {
+        for (Running request : waiting) {
+            int missing = adapters.missing(request.request().blend());
+            if (missing > 0) {
+                if (missing <= pool.free()) {
+                    adapters.prefetch(request.request().blend());
+                }
+                return;
+            }
+        }
+    }
+
     /** Forgets adapters that nobody can ask for any more. */
     void sweep() {
         adapters.sweep();

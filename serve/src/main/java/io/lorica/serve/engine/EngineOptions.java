@@ -13,10 +13,16 @@ import java.util.List;
  *     go on meanwhile. At least {@code maxSequences}
  * @param cacheTokens size of the memory that keys and values and the adapters in use share, in tokens; it is taken once
  * @param maxQueue requests that may wait; further ones are refused
- * @param patience how long a request may wait for its turn before it is refused (early abort); zero for ever
+ * @param patience how long a request may wait for its turn before it is refused; zero for ever
  */
 public record EngineOptions(
-        int maxSequences, int stepTokens, int cacheTokens, int maxQueue, Duration patience, Paging paging) {
+        int maxSequences,
+        int stepTokens,
+        int cacheTokens,
+        int maxQueue,
+        Duration patience,
+        Paging paging,
+        Scheduling scheduling) {
     public static final EngineOptions DEFAULT = new EngineOptions(32, 256, 32_768, 1024, Duration.ofSeconds(60));
 
     /**
@@ -32,12 +38,29 @@ public record EngineOptions(
         public static final Paging DEFAULT = new Paging(16, false, true);
     }
 
+    /**
+     * Who comes next.
+     *
+     * @param fair whether tenants are served in turn, by tokens; otherwise requests in order of arrival
+     * @param clusterAdapters from so many adapters in use on, requests for these go before others; 0 for never
+     * @param firstTokenAim how soon the first token should come (early abort): who can no longer have it in time is refused,
+     *     and under pressure the newest go first; zero for no aim
+     * @param prefetch whether adapters of waiting requests are copied into free pages
+     */
+    public record Scheduling(boolean fair, int clusterAdapters, Duration firstTokenAim, boolean prefetch) {
+        public static final Scheduling DEFAULT = new Scheduling(true, 0, Duration.ZERO, true);
+    }
+
     public EngineOptions(int maxSequences, int stepTokens, int cacheTokens, int maxQueue, Duration patience) {
-        this(maxSequences, stepTokens, cacheTokens, maxQueue, patience, Paging.DEFAULT);
+        this(maxSequences, stepTokens, cacheTokens, maxQueue, patience, Paging.DEFAULT, Scheduling.DEFAULT);
     }
 
     public EngineOptions with(Paging value) {
-        return new EngineOptions(maxSequences, stepTokens, cacheTokens, maxQueue, patience, value);
+        return new EngineOptions(maxSequences, stepTokens, cacheTokens, maxQueue, patience, value, scheduling);
+    }
+
+    public EngineOptions with(Scheduling value) {
+        return new EngineOptions(maxSequences, stepTokens, cacheTokens, maxQueue, patience, paging, value);
     }
 
     public EngineOptions {
@@ -48,6 +71,14 @@ public record EngineOptions(
         require(cacheTokens >= 1, "cache-tokens", cacheTokens, "at least 1", faults);
         require(maxQueue >= 1, "max-queue", maxQueue, "at least 1", faults);
         require(!patience.isNegative(), "patience", patience, "zero (no limit) or longer", faults);
+        require(
+                scheduling.clusterAdapters() >= 0,
+                "cluster-adapters",
+                scheduling.clusterAdapters(),
+                "0 or more",
+                faults);
+        Duration aim = scheduling.firstTokenAim();
+        require(!aim.isNegative(), "first-token-aim", aim, "zero (no aim) or longer", faults);
         if (!faults.isEmpty()) {
             throw new LoricaException.BadInput(String.join("\n", faults));
         }

@@ -7,7 +7,6 @@ import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
 
 /** Requests between those who submit them and the engine's thread; the only state that both touch. */
 final class Queue {
@@ -72,12 +71,11 @@ final class Queue {
         }
     }
 
-    /** The first in line, left where it is; null when nobody waits. */
-    @Nullable
-    Running peek() {
+    /** Those who wait, in order. */
+    List<Running> waiting() {
         lock.lock();
         try {
-            return waiting.peek();
+            return List.copyOf(waiting);
         } finally {
             lock.unlock();
         }
@@ -93,13 +91,13 @@ final class Queue {
         }
     }
 
-    /** Takes out those who gave up, or waited longer for their first token than they may. */
+    /** Takes out those who gave up, or waited longer to begin than they may. */
     List<Running> sweep(long patienceNanos) {
         lock.lock();
         try {
             List<Running> out = new ArrayList<>();
             waiting.removeIf(request -> {
-                boolean late = patienceNanos > 0 && request.generated() == 0 && request.waitedNanos() > patienceNanos;
+                boolean late = patienceNanos > 0 && !request.begun() && request.waitedNanos() > patienceNanos;
                 boolean leaves = request.cancelled() || late;
                 return leaves && out.add(request);
             });

@@ -3,10 +3,14 @@ package io.lorica.serve.engine;
 import io.lorica.model.Answer;
 import io.lorica.model.Generation;
 import io.lorica.model.Tokenizer;
+import io.lorica.serve.mix.Blend;
+import io.lorica.serve.mix.ServedAdapter;
 import io.lorica.serve.pool.PagedCache;
 import io.lorica.serve.pool.PrefixPages;
 import io.lorica.tensor.LoricaException;
 import java.util.Arrays;
+import java.util.Set;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** One request on its way through the engine. Only the engine's thread touches it, but for {@link #cancel}. */
@@ -20,6 +24,9 @@ final class Running implements Engine.Ticket {
     private @Nullable Seat seat;
     private long[] tokens;
     private int count;
+    private boolean begun;
+    private boolean reading;
+    private final Timeline timeline = new Timeline();
     private volatile boolean cancelled;
 
     /** @param limit most tokens to generate */
@@ -84,6 +91,20 @@ final class Running implements Engine.Ticket {
 
     void seat(@Nullable Seat value) {
         seat = value;
+        if (value != null) {
+            timeline.entered(request, value.cache().length(), begun);
+            reading = true;
+            begun = true;
+        }
+    }
+
+    /** Whether it has run already, be it that it had to go back to the line. */
+    boolean begun() {
+        return begun;
+    }
+
+    Set<ServedAdapter> adapters() {
+        return request.blend().parts().stream().map(Blend.Part::adapter).collect(Collectors.toSet());
     }
 
     /** Tokens of prompt and answer; what lies behind {@link #used} is not filled. */
@@ -116,20 +137,25 @@ final class Running implements Engine.Ticket {
             tokens = Arrays.copyOf(tokens, Math.min(2 * count, request.prompt().length + limit));
         }
         tokens[count++] = token;
+        timeline.generated(request, generated(), reading);
+        reading = false;
         listener.onPiece(new Listener.Piece(
                 token, fresh.toString(), logprobs == null ? null : logprobs.report(token, request.logprobs())));
     }
 
     void finish() {
         Generation result = answer.result();
+        timeline.ended(request, generated());
         listener.onEnd(new Listener.End.Finished(result));
     }
 
     void drop() {
+        timeline.ended(request, generated());
         listener.onEnd(new Listener.End.Cancelled(request.prompt().length, generated()));
     }
 
     void fail(LoricaException error) {
+        timeline.ended(request, generated());
         listener.onEnd(new Listener.End.Failed(error, request.prompt().length, generated()));
     }
 }

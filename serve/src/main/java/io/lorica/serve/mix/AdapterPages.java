@@ -102,7 +102,7 @@ public final class AdapterPages {
 
     /** Brings in what is missing, for requests that are still to come. */
     public void prefetch(Blend blend) {
-        blend.parts().forEach(part -> resident(part.adapter()));
+        blend.parts().forEach(part -> resident(part.adapter()).lastUse = ++clock);
     }
 
     public void release(Blend blend) {
@@ -157,6 +157,8 @@ public final class AdapterPages {
     }
 
     private Resident load(ServedAdapter adapter) {
+        AdapterCopyEvent event = new AdapterCopyEvent();
+        event.begin();
         Resident resident = new Resident();
         Cursor cursor = new Cursor();
         try (Scope _ = Scope.open();
@@ -179,6 +181,9 @@ public final class AdapterPages {
                                 new LowRankOp.Product(pool.elements(), product.in(), product.out(), pieces)));
             });
         }
+        event.adapter = adapter.name();
+        event.pages = resident.pages.size();
+        event.commit();
         return resident;
     }
 

@@ -197,7 +197,13 @@ public final class AdapterStore implements AutoCloseable {
         LoadOptions options = Provenance.read(entry.folder).isPresent()
                 ? LoadOptions.STRICT.withBase(fingerprint())
                 : LoadOptions.STRICT;
-        return ServedAdapter.of(entry.name, Adapter.load(model, entry.folder, options));
+        AdapterLoadEvent event = new AdapterLoadEvent();
+        event.begin();
+        ServedAdapter adapter = ServedAdapter.of(entry.name, Adapter.load(model, entry.folder, options));
+        event.adapter = entry.name;
+        event.bytes = adapter.bytes();
+        event.commit();
+        return adapter;
     }
 
     private Fingerprint fingerprint() {

@@ -15,12 +15,19 @@ import io.lorica.serve.mix.Blend;
 import io.lorica.serve.mix.ServedAdapter;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordedEvent;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -217,6 +224,55 @@ class EngineTest {
                             Listener.End.Failed.class,
                             end -> assertThat(end.error()).isInstanceOf(LoricaException.Busy.class));
             first.answer();
+        }
+    }
+
+    /** Somebody who asks once does not wait for all that somebody else has asked before. */
+    @Test
+    void submit_twoTenants_takesThemInTurn() {
+        List<String> ended = Collections.synchronizedList(new ArrayList<>());
+        try (Engine engine = engine(new EngineOptions(1, 8, 4096, 64, Duration.ZERO))) {
+            for (String tenant : List.of("a", "a", "a", "a", "a", "b")) {
+                Request plain = request("The", Sampling.greedy(10));
+                Request owned = new Request(plain.prompt(), plain.sampling(), 0, -1, Blend.BASE, tenant);
+                engine.submit(owned, new Heard() {
+                    @Override
+                    public void onEnd(End how) {
+                        ended.add(tenant);
+                        super.onEnd(how);
+                    }
+                });
+            }
+        }
+        assertThat(ended.indexOf("b")).isBetween(0, 3);
+    }
+
+    @Test
+    void submit_recorded_leavesEventsOfEachPhase() throws IOException {
+        Path file = Files.createTempFile("lorica", ".jfr");
+        try (Recording recording = new Recording();
+                Engine engine = engine(OPTIONS)) {
+            recording.start();
+            Request plain = request("Once upon a time", Sampling.greedy(5));
+            Heard heard = submit(engine, new Request(plain.prompt(), plain.sampling(), 0, -1, Blend.BASE, "somebody"));
+            int tokens = heard.answer().tokens().length;
+            recording.stop();
+            recording.dump(file);
+            List<RecordedEvent> events = RecordingFile.readAllEvents(file).stream()
+                    .filter(event -> event.getEventType().getName().startsWith("lorica."))
+                    .toList();
+            assertThat(events)
+                    .extracting(event -> event.getEventType().getName())
+                    .contains("lorica.Queue", "lorica.Prefill", "lorica.Decode");
+            assertThat(events)
+                    .allSatisfy(event -> assertThat(event.getString("tenant")).isEqualTo("somebody"));
+            assertThat(events)
+                    .filteredOn(event -> event.hasField("generatedTokens"))
+                    .singleElement()
+                    .satisfies(
+                            event -> assertThat(event.getInt("generatedTokens")).isEqualTo(tokens));
+        } finally {
+            Files.delete(file);
         }
     }
 
