@@ -22,6 +22,7 @@ final class Commands {
         line.addSubcommand(new FewShotCommand(console));
         line.addSubcommand(new EvalCommand(console));
         line.addSubcommand(new GenerateCommand(console));
+        line.addSubcommand(new ServeCommand(console));
         line.addSubcommand(new LogitsCommand(console));
         line.addSubcommand(adapter(console));
         line.addSubcommand(new CommandLine(new BenchCommand())

@@ -4,8 +4,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Turns Ctrl-C into a checkpoint: asks a run to stop after its step, and lets the process live until that is written.
- * From making one to closing it.
+ * Turns Ctrl-C and SIGTERM into an orderly end: asks whoever works to stop, and lets the process live until that is
+ * done. From making one to closing it.
  */
 final class Interrupt implements AutoCloseable {
     private static final long PATIENCE_SECONDS = 120;
@@ -13,13 +13,23 @@ final class Interrupt implements AutoCloseable {
     private final CountDownLatch finished = new CountDownLatch(1);
     private final Thread hook;
 
+    /** For training: the end is a checkpoint. */
     Interrupt(Runnable stop, Console console) {
+        this(stop, console, "stopping after this step …", "no checkpoint");
+    }
+
+    /**
+     * @param stop must return soon
+     * @param stopping what is said then
+     * @param missing what is said to be missing when nothing ends in time
+     */
+    Interrupt(Runnable stop, Console console, String stopping, String missing) {
         hook = new Thread(() -> {
-            console.note("\nstopping after this step …");
+            console.note("\n" + stopping);
             stop.run();
             try {
                 if (!finished.await(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
-                    console.note("no checkpoint after " + PATIENCE_SECONDS + " s, giving up");
+                    console.note(missing + " after " + PATIENCE_SECONDS + " s, giving up");
                 }
             } catch (InterruptedException e) {
                 Thread.currentThread().interrupt();

@@ -22,7 +22,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /** A base model as the options of a command ask for it, with an adapter on it where one was named. */
@@ -39,12 +38,10 @@ final class Session implements AutoCloseable {
 
     /** @param dtype what the base computes in where the options do not say */
     static Session open(BaseOptions options, String dtype, Console console) {
-        DType type = options.dtype(dtype);
-        if (options.threads > 0) {
-            torch.set_num_threads(options.threads);
-        }
+        ModelOptions base = options.base;
         LoadOptions how = options.allowPartial ? LoadOptions.STRICT.withPartial() : LoadOptions.STRICT;
-        return open(options.model, options.adapter, type, options.format(), how, console);
+        base.useThreads();
+        return open(base.model, options.adapter, base.dtype(dtype), base.format(), how, console);
     }
 
     /** A base with one adapter that must fit it whole. */
@@ -94,7 +91,7 @@ final class Session implements AutoCloseable {
         return pretrained(reference, adapter, dtype, WeightFormat.DENSE, console);
     }
 
-    private static Pretrained pretrained(
+    static Pretrained pretrained(
             String reference, @Nullable Path adapter, DType dtype, WeightFormat format, Console console) {
         try (FetchProgress progress = new FetchProgress(console)) {
             ModelStore store = ModelStore.standard(progress);

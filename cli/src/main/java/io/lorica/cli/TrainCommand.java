@@ -158,7 +158,7 @@ final class TrainCommand implements Callable<Integer> {
         String name = or(method, Settings.take(settings, "method"));
         String chosen = name == null ? "lora" : name;
         if (weights != null) {
-            boolean dense = BaseOptions.dense(weights).isPresent();
+            boolean dense = ModelOptions.dense(weights).isPresent();
             settings.put("weights", dense ? "dense" : weights);
             if (dense) {
                 settings.put("dtype", weights);

@@ -1,0 +1,130 @@
+package io.lorica.cli;
+
+import io.lorica.model.Pretrained;
+import io.lorica.serve.engine.EngineOptions;
+import io.lorica.serve.store.AdapterStore;
+import io.lorica.server.LoricaServer;
+import io.lorica.server.ServerOptions;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Memory;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+
+/** {@code lorica serve}: one base and many adapters behind OpenAI's API, until the process is asked to stop. */
+@Command(
+        name = "serve",
+        header = "Serve a base and its adapters over HTTP.",
+        description = "Answers OpenAI's API (/v1/chat/completions, /v1/completions, /v1/models). Clients name the base,"
+                + " an adapter, or a blend such as tone:0.7+law:0.5; see docs/serving.md.",
+        footer = {"", "Example: lorica serve --model smollm2-135m-instruct --adapters adapters --port 8000"})
+final class ServeCommand implements Callable<Integer> {
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    ModelOptions base;
+
+    @Option(
+            names = "--adapters",
+            paramLabel = "DIR",
+            description = "Directory with one folder of PEFT's per adapter; a folder's name is the adapter's.")
+    @Nullable
+    Path adapters;
+
+    @Option(
+            names = "--adapter-memory",
+            paramLabel = "SIZE",
+            defaultValue = "1GiB",
+            description = "Most memory for adapters (default: ${DEFAULT-VALUE}); those unused longest leave.")
+    @SuppressWarnings("NullAway.Init")
+    String adapterMemory;
+
+    @Option(names = "--name", paramLabel = "NAME", description = "What clients call the base (default: REF).")
+    @Nullable
+    String name;
+
+    @Option(
+            names = "--host",
+            paramLabel = "ADDRESS",
+            defaultValue = "127.0.0.1",
+            description = "Address to listen at (default: ${DEFAULT-VALUE}, this machine only).")
+    @SuppressWarnings("NullAway.Init")
+    String host;
+
+    @Option(
+            names = "--port",
+            paramLabel = "N",
+            defaultValue = "8000",
+            description = "Port (default: ${DEFAULT-VALUE}); 0 for a free one.")
+    int port;
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    EngineSettings load;
+
+    private final Console console;
+
+    ServeCommand(Console console) {
+        this.console = console;
+    }
+
+    /** How much the server takes on. */
+    static final class EngineSettings {
+
+        @Option(names = "--max-sequences", paramLabel = "N", description = "Answers side by side (default: ${DEFAULT-VALUE}).")
+        int maxSequences = EngineOptions.DEFAULT.maxSequences();
+
+        @Option(names = "--step-tokens", paramLabel = "N", description = "Tokens of one pass (default: ${DEFAULT-VALUE}).")
+        int stepTokens = EngineOptions.DEFAULT.stepTokens();
+
+        @Option(
+                names = "--cache-tokens",
+                paramLabel = "N",
+                description = "Tokens whose keys and values are held (default: ${DEFAULT-VALUE}).")
+        int cacheTokens = EngineOptions.DEFAULT.cacheTokens();
+
+        @Option(names = "--max-queue", paramLabel = "N", description = "Requests that may wait (default: ${DEFAULT-VALUE}).")
+        int maxQueue = EngineOptions.DEFAULT.maxQueue();
+
+        @Option(
+                names = "--patience",
+                paramLabel = "SECONDS",
+                description = "A request that waits longer is refused (default: ${DEFAULT-VALUE}; 0 for ever).")
+        int patience = (int) EngineOptions.DEFAULT.patience().toSeconds();
+
+        EngineOptions toEngine() {
+            return new EngineOptions(maxSequences, stepTokens, cacheTokens, maxQueue, Duration.ofSeconds(patience));
+        }
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        long budget = Memory.parse(adapterMemory);
+        ServerOptions options = ServerOptions.of(name == null ? base.model : name)
+                .withAddress(host, port)
+                .withEngine(load.toEngine());
+        if (adapters != null && base.format().quantized()) {
+            throw new LoricaException.Unsupported("adapters cannot be served on a base held in " + base.weights
+                    + " yet; leave --weights or --adapters out");
+        }
+        base.useThreads();
+        CountDownLatch asked = new CountDownLatch(1);
+        try (Interrupt _ = new Interrupt(
+                        asked::countDown, console, "finishing running requests …", "requests are still running");
+                Pretrained model =
+                        Session.pretrained(base.model, null, base.dtype("bfloat16"), base.format(), console);
+                AdapterStore store = new AdapterStore(model.model(), budget)) {
+            int known = adapters == null ? 0 : store.addAll(adapters);
+            try (LoricaServer server = LoricaServer.start(model, store, options)) {
+                console.print("serving %s and %d adapters at %s".formatted(options.name(), known, server.address()));
+                asked.await();
+            }
+        }
+        return 0;
+    }
+}

@@ -1,0 +1,51 @@
+package io.lorica.server;
+
+import io.helidon.common.buffers.BufferData;
+import io.helidon.http.HttpPrologue;
+import io.helidon.webserver.ConnectionContext;
+import io.helidon.webserver.http1.Http1Config;
+import io.helidon.webserver.http1.Http1ConnectionListener;
+import io.helidon.webserver.http1.Http1ConnectionSelector;
+import io.helidon.webserver.spi.ServerConnection;
+import io.helidon.webserver.spi.ServerConnectionSelector;
+import java.util.Optional;
+import java.util.Set;
+
+/** Makes a {@link Client} of each connection, and knows which one a thread serves: each has a thread of its own. */
+final class Clients implements ServerConnectionSelector, Http1ConnectionListener {
+    private static final ThreadLocal<Client> CURRENT = new ThreadLocal<>();
+
+    private final Http1ConnectionSelector http = Http1ConnectionSelector.builder()
+            .config(Http1Config.builder().addReceiveListener(this).buildPrototype())
+            .build();
+
+    @Override
+    public int bytesToIdentifyConnection() {
+        return http.bytesToIdentifyConnection();
+    }
+
+    @Override
+    public Support supports(BufferData data) {
+        return http.supports(data);
+    }
+
+    @Override
+    public Set<String> supportedApplicationProtocols() {
+        return http.supportedApplicationProtocols();
+    }
+
+    @Override
+    public ServerConnection connection(ConnectionContext connection) {
+        return http.connection(new Client(connection));
+    }
+
+    @Override
+    public void prologue(ConnectionContext connection, HttpPrologue prologue) {
+        CURRENT.set((Client) connection);
+    }
+
+    /** Whom this thread answers. */
+    static Client current() {
+        return Optional.ofNullable(CURRENT.get()).orElseThrow();
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.server;
+
+import org.jspecify.annotations.NullMarked;
