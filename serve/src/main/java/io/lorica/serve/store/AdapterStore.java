@@ -91,6 +91,27 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     /**
+     * Makes one adapter known, in the place of another of that name if there is one: from here on it is what the name
+     * means, while requests that use the other one go on with it.
+     *
+     * @throws LoricaException.BadInput where the name is none, or the configuration is malformed
+     */
+    public void put(String name, Path folder) {
+        BlendSpec.requireName(name);
+        AdapterConfig.read(folder);
+        lock.lock();
+        try {
+            Entry before = entries.put(name, new Entry(name, folder));
+            if (before != null) {
+                before.removed = true;
+                freeIfUnused(before);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
      * Takes an adapter out. Requests that use it end with it; its memory is free when the last one has.
      *
      * @throws LoricaException.NotFound where there is none of that name
