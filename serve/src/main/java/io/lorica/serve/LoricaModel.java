@@ -111,7 +111,8 @@ public final class LoricaModel implements AutoCloseable {
     public String name() {
         return adapters == null
                 ? shared.base().reference()
-                : shared.base().reference() + "+" + String.join("+", adapters.weights().keySet());
+                : shared.base().reference() + "+"
+                        + String.join("+", adapters.weights().keySet());
     }
 
     /**

@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.langchain4j;
+
+import org.jspecify.annotations.NullMarked;
