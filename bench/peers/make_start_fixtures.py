@@ -29,6 +29,9 @@ ADAPTERS = {
     "eva": ("llama-biases", LoraConfig(
         r=4, lora_alpha=8, init_lora_weights="eva", eva_config=EvaConfig(rho=2.0),
         target_modules=["q_proj", "k_proj", "down_proj"], **CAUSAL)),
+    "eva-redistributed": ("llama-biases", LoraConfig(
+        r=2, lora_alpha=4, init_lora_weights="eva", eva_config=EvaConfig(rho=3.0),
+        target_modules=["q_proj", "k_proj", "o_proj", "down_proj"], **CAUSAL)),
 }
 
 

@@ -3,6 +3,7 @@ package io.lorica.adapter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import io.lorica.adapter.lowrank.Pair;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Linear;
@@ -23,6 +24,8 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class EvaMethodTest extends MethodContract {
     private static final String ALL = "'target_modules': ['q_proj', 'k_proj', 'v_proj', 'down_proj']";
@@ -132,9 +135,14 @@ class EvaMethodTest extends MethodContract {
         });
     }
 
-    @Test
-    void create_sameDataAsPeft_sameRanksAndDirections() {
-        Path directory = TinyModels.peft("eva");
+    @ParameterizedTest
+    @CsvSource({
+        "eva, '{`r`: 4, `lora_alpha`: 8, `max_batches`: 200, `target_modules`: [`q_proj`, `k_proj`, `down_proj`]}'",
+        "eva-redistributed, '{`r`: 2, `lora_alpha`: 4, `rho`: 3, `max_batches`: 200,"
+                + " `target_modules`: [`q_proj`, `k_proj`, `o_proj`, `down_proj`]}'",
+    })
+    void create_sameDataAsPeft_sameRanksAlphasAndDirections(String name, String settings, @TempDir Path out) {
+        Path directory = TinyModels.peft(name);
         try (TensorSource expected = SafetensorsFile.open(directory.resolve("expected.safetensors"));
                 BaseModel other = TinyModels.open("llama-biases", DType.F32);
                 Scope _ = Scope.open()) {
@@ -143,21 +151,27 @@ class EvaMethodTest extends MethodContract {
             for (int i = 0; i < ids.length; i += TinyCalibration.LENGTH) {
                 data.add(Arrays.copyOfRange(ids, i, i + TinyCalibration.LENGTH));
             }
-            String settings = "{'r': 4, 'lora_alpha': 8, 'max_batches': 200,"
-                    + " 'target_modules': ['q_proj', 'k_proj', 'down_proj']}";
-            try (Adapter adapter = Adapter.create(
-                    other, TinyModels.config("eva", settings), new TinyCalibration(other, data), new Seed(1))) {
-                adapter.sites().forEach((name, part) -> {
-                    Tensor theirs = expected.read("start.base_model.model." + name + ".lora_A.weight");
+            AdapterConfig config = TinyModels.config("eva", settings.replace('`', '\''));
+            try (Adapter adapter = Adapter.create(other, config, new TinyCalibration(other, data), new Seed(1))) {
+                adapter.sites().forEach((site, part) -> {
+                    Tensor theirs = expected.read("start.base_model.model." + site + ".lora_A.weight");
                     Tensor ours = a(part);
-                    assertThat(Tensors.shape(ours)).as(name).isEqualTo(Tensors.shape(theirs));
+                    assertThat(Tensors.shape(ours)).as(site).isEqualTo(Tensors.shape(theirs));
                     float[] cosines = Tensors.floats(ours.mul(theirs).sum(1).abs());
                     for (float cosine : cosines) {
-                        assertThat(cosine).as(name).isGreaterThan(0.99f);
+                        assertThat(cosine).as(site).isGreaterThan(0.99f);
                     }
                 });
+                adapter.save(out);
+                for (String key : List.of("rank_pattern", "alpha_pattern")) {
+                    assertThat(setting(out, key)).isEqualTo(setting(directory, key));
+                }
             }
         }
+    }
+
+    private static JsonNode setting(Path adapter, String key) {
+        return AdapterConfig.read(adapter).toJson().get(key);
     }
 
     @Test

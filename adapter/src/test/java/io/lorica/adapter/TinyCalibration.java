@@ -66,6 +66,10 @@ final class TinyCalibration implements Calibration {
 
     /** Mean loss over the supervised tokens, in the caller's scope. */
     Tensor loss(long from, int count) {
+        return loss(from, count, Pass.inference());
+    }
+
+    Tensor loss(long from, int count, Pass pass) {
         Batch batch = batch(from, count);
         List<Long> rows = new ArrayList<>();
         List<Long> next = new ArrayList<>();
@@ -78,12 +82,12 @@ final class TinyCalibration implements Calibration {
         }
         Tensor logits = model.head()
                 .forward(
-                        model.hidden(batch, Pass.inference())
+                        model.hidden(batch, pass)
                                 .index_select(
                                         0,
                                         Tensors.of(
                                                 rows.stream().mapToLong(v -> v).toArray())),
-                        Pass.inference());
+                        pass);
         Tensor wanted = Tensors.of(next.stream().mapToLong(v -> v).toArray()).unsqueeze(1);
         return torch.log_softmax(Tensors.to(logits, DType.F32), -1)
                 .gather(1, wanted)
