@@ -5,6 +5,7 @@ import io.lorica.model.Linear;
 import io.lorica.model.Site;
 import io.lorica.serve.mix.AdapterPages;
 import io.lorica.serve.mix.Blend;
+import io.lorica.serve.mix.MergedBlend;
 import io.lorica.serve.mix.ServedAdapter;
 import io.lorica.serve.pool.PagePool;
 import io.lorica.serve.pool.PagedCache;
@@ -15,18 +16,27 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The engine's pages. Running requests hold pages of keys and values, and the pages of their adapters; when there are too
  * few, adapters that no running request uses leave, the longest unused first, then keys and values of earlier requests:
- * an adapter is copied back in, but these would have to be computed again.
+ * an adapter is copied back in, but these would have to be computed again. Merged weights go before all of these.
  */
 final class EngineMemory implements AutoCloseable {
+
+    /** Weights merged between two passes: few enough that the passes hardly wait for it. */
+    private static final int SITES_A_PASS = 4;
+
     private final PagePool pool;
     private final PagedCache.Shape shape;
     private final AdapterPages adapters;
     private final PrefixPages prefixes;
     private final EngineOptions.Paging options;
+    private final CausalModel model;
+    private @Nullable MergedBlend merged;
+    private @Nullable Blend common;
+    private int passes;
     private long prefixTokens;
 
     EngineMemory(CausalModel model, EngineOptions options) {
@@ -35,6 +45,7 @@ final class EngineMemory implements AutoCloseable {
         adapters = new AdapterPages(pool);
         prefixes = new PrefixPages(pool, shape.tokens());
         this.options = options.paging();
+        this.model = model;
     }
 
     /** Pages of at least so many tokens, doubled until one rank of an adapter on any site fits into a page. */
@@ -156,11 +167,47 @@ final class EngineMemory implements AutoCloseable {
                 && blend.parts().stream().anyMatch(part -> part.adapter().closed()));
     }
 
-    /** Lets idle adapters leave, then pages of earlier sequences, until so many pages are free. */
+    /**
+     * Tells what the next pass computes. When all requests have had the same adapters for long enough, these are merged
+     * site by site; when others come, the merged weights go.
+     *
+     * @return weights to compute with, or null
+     */
+    @Nullable
+    MergedBlend merged(List<Step.Slice> slices) {
+        Set<Blend> blends = new HashSet<>();
+        slices.forEach(slice -> blends.add(slice.request().request().blend()));
+        Blend only = blends.size() == 1 ? blends.iterator().next() : Blend.BASE;
+        if (!only.equals(common)) {
+            unmerge();
+            common = only;
+        }
+        if (options.mergeAfter() == 0 || only.parts().isEmpty() || ++passes < options.mergeAfter()) {
+            return null;
+        }
+        MergedBlend current = merged;
+        if (current == null) {
+            current = new MergedBlend(model, only, pool);
+            merged = current;
+        }
+        for (int i = 0; i < SITES_A_PASS && current.mergeNext(pool.pages() / 4); i++) {}
+        return current;
+    }
+
+    private void unmerge() {
+        if (merged != null) {
+            merged.close();
+            merged = null;
+        }
+        passes = 0;
+    }
+
+    /** Lets merged weights go, then idle adapters, then pages of earlier sequences, until so many pages are free. */
     private boolean makeRoom(int pages) {
         if (pool.free() >= pages) {
             return true;
         }
+        unmerge();
         if (pool.free() + adapters.idlePages() + prefixes.idlePages() < pages) {
             return false;
         }
@@ -187,11 +234,13 @@ final class EngineMemory implements AutoCloseable {
                 pool.free(),
                 pool.used(PagePool.Use.CACHE),
                 prefixes.idlePages(),
-                pool.used(PagePool.Use.ADAPTERS));
+                pool.used(PagePool.Use.ADAPTERS),
+                pool.used(PagePool.Use.MERGED));
     }
 
     @Override
     public void close() {
+        unmerge();
         pool.close();
     }
 }

@@ -33,9 +33,11 @@ public record EngineOptions(
      *     memory runs out, the latest of them goes back to the front of the line and is computed again later
      * @param prefixes whether keys and values stay when their request has ended, as long as nobody needs the pages, for
      *     requests that begin with the same tokens and adapters
+     * @param mergeAfter passes after which the adapters are merged into a copy of the weights, as far as pages are free,
+     *     when all requests have the same ones; 0 for never
      */
-    public record Paging(int pageTokens, boolean overcommit, boolean prefixes) {
-        public static final Paging DEFAULT = new Paging(16, false, true);
+    public record Paging(int pageTokens, boolean overcommit, boolean prefixes, int mergeAfter) {
+        public static final Paging DEFAULT = new Paging(16, false, true, 256);
     }
 
     /**

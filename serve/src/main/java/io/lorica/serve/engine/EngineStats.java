@@ -31,6 +31,7 @@ public record EngineStats(
      * @param cache with keys and values
      * @param kept of these, used by no running request and kept for those that begin alike
      * @param adapters with adapters' weights
+     * @param merged with copies of the base's weights into which the adapters of all requests are merged
      */
-    public record Pages(int total, int free, int cache, int kept, int adapters) {}
+    public record Pages(int total, int free, int cache, int kept, int adapters, int merged) {}
 }

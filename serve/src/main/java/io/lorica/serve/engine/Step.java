@@ -7,6 +7,7 @@ import io.lorica.model.Pass;
 import io.lorica.model.SequenceCache;
 import io.lorica.serve.mix.AdapterPages;
 import io.lorica.serve.mix.Blend;
+import io.lorica.serve.mix.MergedBlend;
 import io.lorica.serve.mix.Rows;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One forward pass over many requests: the next tokens of each, packed without padding. A request that is being read
@@ -38,9 +40,11 @@ final class Step {
 
     private final List<Slice> slices;
     private final AdapterPages adapters;
+    private final @Nullable MergedBlend merged;
 
     /** Requests with equal blends become neighbours, so that their rows go through one product. */
-    Step(List<Slice> slices, AdapterPages adapters) {
+    Step(List<Slice> slices, AdapterPages adapters, @Nullable MergedBlend merged) {
+        this.merged = merged;
         this.adapters = adapters;
         Map<Blend, Integer> order = new HashMap<>();
         slices.forEach(slice -> order.putIfAbsent(slice.request().request().blend(), order.size()));
@@ -103,6 +107,7 @@ final class Step {
                         slices.stream()
                                 .map(slice -> slice.request().request().blend())
                                 .toList(),
-                        adapters));
+                        adapters,
+                        merged));
     }
 }

@@ -3,6 +3,7 @@ package io.lorica.serve.mix;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Embedding;
 import io.lorica.model.Linear;
+import io.lorica.model.Parameter;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
 import io.lorica.serve.mix.ServedAdapter.Part.Product;
@@ -14,6 +15,9 @@ import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorOptional;
+import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Computes a site for many adapters at once: {@code Y = X W^T + b} once for the whole batch, then for each range of rows
@@ -49,12 +53,25 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
 
     @Override
     public Tensor forward(Linear site, Tensor x, Pass pass) {
+        Tensor merged = pass.facts() instanceof Rows rows ? rows.merged(site) : null;
+        if (merged != null) {
+            return linear(x, merged, site.bias());
+        }
         return adapt(site, x, site.base(x), pass);
     }
 
     @Override
     public Tensor forward(Embedding site, Tensor ids, Pass pass) {
         return adapt(site, ids, site.base(ids), pass);
+    }
+
+    private static Tensor linear(Tensor x, Tensor weight, @Nullable Parameter bias) {
+        if (bias == null) {
+            return torch.linear(x, weight);
+        }
+        try (TensorOptional optional = new TensorOptional(bias.value())) {
+            return torch.linear(x, weight, optional);
+        }
     }
 
     /** @param result fresh, so that it may be written */

@@ -4,20 +4,31 @@ import io.lorica.model.Pass;
 import io.lorica.model.Site;
 import java.util.ArrayList;
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Which rows of a call belong to which blend: ranges one after another, from row 0 without gaps.
  *
  * @param pages where adapters lie; null where each lies in its own memory
+ * @param merged weights with the blend of all rows merged in; null where there are none
  */
-public record Rows(List<Range> ranges, @Nullable AdapterPages pages) implements Pass.Facts {
+public record Rows(
+        List<Range> ranges,
+        @Nullable AdapterPages pages,
+        @Nullable MergedBlend merged) implements Pass.Facts {
 
     /** {@code count} rows from {@code from}. */
     public record Range(int from, int count, Blend blend) {}
 
     public Rows {
         ranges = List.copyOf(ranges);
+    }
+
+    /** The merged weight of a site; null where it is computed from the base and the adapters. */
+    @Nullable
+    Tensor merged(Site site) {
+        return merged == null ? null : merged.weight(site);
     }
 
     ServedAdapter.@Nullable Part at(ServedAdapter adapter, Site site) {
@@ -30,7 +41,8 @@ public record Rows(List<Range> ranges, @Nullable AdapterPages pages) implements 
      * @param counts rows of each sequence
      * @param blends of each sequence
      */
-    public static Rows of(int[] counts, List<Blend> blends, @Nullable AdapterPages pages) {
+    public static Rows of(
+            int[] counts, List<Blend> blends, @Nullable AdapterPages pages, @Nullable MergedBlend merged) {
         List<Range> ranges = new ArrayList<>();
         int from = 0;
         for (int i = 0; i < counts.length; i++) {
@@ -42,6 +54,6 @@ public record Rows(List<Range> ranges, @Nullable AdapterPages pages) implements 
             }
             from += counts[i];
         }
-        return new Rows(ranges, pages);
+        return new Rows(ranges, pages, merged);
     }
 }

@@ -8,6 +8,7 @@ import io.lorica.tensor.fused.Elements;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.Map;
+import java.util.OptionalInt;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -25,7 +26,9 @@ public final class PagePool implements AutoCloseable {
     /** What a page is used for. */
     public enum Use {
         CACHE,
-        ADAPTERS
+        ADAPTERS,
+        /** Weights of the base with an adapter merged into a copy. */
+        MERGED
     }
 
     private final Tensor memory;
@@ -97,6 +100,32 @@ public final class PagePool implements AutoCloseable {
         uses[page] = use;
         used.merge(use, 1, Integer::sum);
         return page;
+    }
+
+    /**
+     * Takes free pages that lie together.
+     *
+     * @return the first of them; empty where so many lie nowhere together
+     */
+    public OptionalInt takeRun(int count, Use use) {
+        for (int page = 0, run = 0; page < holders.length; page++) {
+            run = holders[page] == 0 ? run + 1 : 0;
+            if (run == count) {
+                int first = page - count + 1;
+                int kept = 0;
+                for (int i = 0; i < freeCount; i++) {
+                    if (free[i] < first || free[i] > page) {
+                        free[kept++] = free[i];
+                    }
+                }
+                freeCount = kept;
+                Arrays.fill(holders, first, page + 1, 1);
+                Arrays.fill(uses, first, page + 1, use);
+                used.merge(use, count, Integer::sum);
+                return OptionalInt.of(first);
+            }
+        }
+        return OptionalInt.empty();
     }
 
     /** Holds a page that somebody else holds already. */

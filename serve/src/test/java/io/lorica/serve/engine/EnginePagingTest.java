@@ -72,7 +72,7 @@ class EnginePagingTest {
 
     private static Engine engine(int cacheTokens, boolean overcommit, boolean prefixes) {
         EngineOptions options = new EngineOptions(6, 12, cacheTokens, 64, Duration.ZERO)
-                .with(new EngineOptions.Paging(4, overcommit, prefixes));
+                .with(new EngineOptions.Paging(4, overcommit, prefixes, 0));
         return Engine.start(base.causal(), base.tokenizer(), options);
     }
 
@@ -167,6 +167,34 @@ class EnginePagingTest {
         EngineStats stats = engine.stats();
         assertThat(stats.prefixTokens()).isPositive();
         assertThat(stats.pages().cache()).isEqualTo(stats.pages().kept());
+    }
+
+    /** One adapter alone is merged after three passes, and a request for another ends that; nobody's answer changes. */
+    @Test
+    void submit_oneAdapterForLong_isMergedUntilOthersCome() {
+        List<String> alone;
+        try (Engine engine = engine(8192, false)) {
+            alone = answers(engine, false);
+        }
+        EngineOptions options =
+                new EngineOptions(6, 12, 16384, 64, Duration.ZERO).with(new EngineOptions.Paging(4, false, false, 3));
+        try (Engine engine = Engine.start(base.causal(), base.tokenizer(), options)) {
+            List<Integer> merged = new ArrayList<>();
+            Heard first = new Heard() {
+                @Override
+                public void onPiece(Piece piece) {
+                    super.onPiece(piece);
+                    merged.add(engine.stats().pages().merged());
+                }
+            };
+            engine.submit(request(0), first);
+            assertThat(first.answer().text()).isEqualTo(alone.get(0));
+            assertThat(merged.getFirst()).isZero();
+            assertThat(merged.getLast()).isPositive();
+            assertThat(answers(engine, true)).isEqualTo(alone);
+            assertThat(answer(engine, request(3))).isEqualTo(alone.get(3));
+            assertThat(engine.stats().pages().merged()).isZero();
+        }
     }
 
     @Test

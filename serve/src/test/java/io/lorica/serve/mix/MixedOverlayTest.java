@@ -10,6 +10,7 @@ import io.lorica.model.Batch;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Pass;
 import io.lorica.serve.TinyModels;
+import io.lorica.serve.pool.PagePool;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.SafetensorsFile;
@@ -92,7 +93,8 @@ class MixedOverlayTest {
             try (Scope _ = Scope.open();
                     Grad _ = Grad.disabled()) {
                 Batch batch = Batch.of(sequences);
-                Tensor hidden = model.hidden(batch, Pass.inference().with(Rows.of(batch.lengths(), blends, null)));
+                Tensor hidden =
+                        model.hidden(batch, Pass.inference().with(Rows.of(batch.lengths(), blends, null, null)));
                 long[] last = new long[batch.size()];
                 int[] ones = new int[batch.size()];
                 Arrays.fill(ones, 1);
@@ -104,7 +106,7 @@ class MixedOverlayTest {
                 Tensor logits = model.head()
                         .forward(
                                 hidden.index_select(0, Tensors.of(last)),
-                                Pass.inference().with(Rows.of(ones, blends, null)));
+                                Pass.inference().with(Rows.of(ones, blends, null, null)));
                 List<float[]> rows = new ArrayList<>();
                 for (int i = 0; i < last.length; i++) {
                     rows.add(Tensors.floats(logits.select(0, i)));
@@ -255,6 +257,30 @@ class MixedOverlayTest {
             }
         }
         return found;
+    }
+
+    /** Whatever a blend is made of: with its weights merged the logits are the same, and the pages come back. */
+    @Property(tries = 15)
+    void forward_mergedBlend_equalsEachMergedAlone(@ForAll long seed) {
+        Random random = new Random(seed);
+        Blend blend = f32.draw(random);
+        long[] sequence = random.longs(10, 0, f32.model.vocabularySize()).toArray();
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled();
+                PagePool pool = new PagePool(4000, 1000, DType.F32)) {
+            MergedBlend merged = new MergedBlend(f32.model, blend, pool);
+            while (merged.mergeNext(0)) {}
+            assertThat(merged.complete()).isTrue();
+            assertThat(pool.used(PagePool.Use.MERGED) > 0)
+                    .isEqualTo(!blend.parts().isEmpty());
+            Rows rows = Rows.of(new int[] {10}, List.of(blend), null, merged);
+            Tensor logits = f32.model.logits(
+                    Batch.of(List.of(sequence)), Pass.inference().with(rows));
+            assertThat(difference(Tensors.floats(logits.select(0, 9)), f32.merged(sequence, blend)))
+                    .isLessThan(1e-5);
+            merged.close();
+            assertThat(pool.free()).isEqualTo(pool.pages());
+        }
     }
 
     @Property(tries = 25)

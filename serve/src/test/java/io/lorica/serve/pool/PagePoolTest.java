@@ -69,6 +69,22 @@ class PagePoolTest {
     }
 
     @Example
+    void takeRun_holesBetween_takesPagesThatLieTogether() {
+        try (PagePool pool = new PagePool(6, 4, DType.F32)) {
+            for (int i = 0; i < 6; i++) {
+                pool.take(PagePool.Use.CACHE);
+            }
+            List.of(0, 2, 3, 4).forEach(pool::give);
+            assertThat(pool.takeRun(4, PagePool.Use.MERGED)).isEmpty();
+            assertThat(pool.takeRun(2, PagePool.Use.MERGED)).hasValue(2);
+            assertThat(pool.free()).isEqualTo(2);
+            assertThat(pool.used(PagePool.Use.MERGED)).isEqualTo(2);
+            assertThat(List.of(pool.take(PagePool.Use.CACHE), pool.take(PagePool.Use.CACHE)))
+                    .containsExactlyInAnyOrder(0, 4);
+        }
+    }
+
+    @Example
     void give_pageNobodyHolds_isRefused() {
         try (PagePool pool = new PagePool(2, 4, DType.F32)) {
             int page = pool.take(PagePool.Use.CACHE);
