@@ -1,6 +1,7 @@
 package io.lorica.adapter.loldu;
 
 import io.lorica.tensor.DType;
+import io.lorica.tensor.LargeStack;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import org.bytedeco.pytorch.Scalar;
@@ -24,8 +25,8 @@ record Ldu(Tensor pl, Tensor d, Tensor u) {
      * @return in the caller's innermost scope
      */
     static Ldu of(Tensor w) {
-        try (Scope scope = Scope.open()) {
-            T_TensorTensorTensor_T plu = torch.linalg_lu(w);
+        try (Scope scope = Scope.open();
+                T_TensorTensorTensor_T plu = LargeStack.call(() -> torch.linalg_lu(w))) {
             Tensor upper = plu.get2();
             Tensor diagonal = torch.diag(upper);
             Tensor size = diagonal.abs();

@@ -6,6 +6,7 @@ import io.lorica.model.Pass;
 import io.lorica.model.Site;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
+import io.lorica.tensor.LargeStack;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import java.util.LinkedHashMap;
@@ -104,8 +105,13 @@ public final class LatentAdapter implements SiteAdapter {
      * caller's scope.
      */
     public Tensor preconditioned(Tensor h) {
-        Tensor left = torch.linalg_inv(b.t().mm(b));
-        Tensor right = torch.linalg_inv(a.mm(a.t()));
-        return LowRank.times(left.mm(h).mm(right), 1 / (scaling * scaling));
+        try (Tensor left = inverse(b.t().mm(b));
+                Tensor right = inverse(a.mm(a.t()))) {
+            return LowRank.times(left.mm(h).mm(right), 1 / (scaling * scaling));
+        }
+    }
+
+    private static Tensor inverse(Tensor matrix) {
+        return LargeStack.call(() -> torch.linalg_inv(matrix));
     }
 }
