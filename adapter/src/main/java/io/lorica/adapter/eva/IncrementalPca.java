@@ -23,6 +23,9 @@ import org.jspecify.annotations.Nullable;
 final class IncrementalPca implements AutoCloseable {
     private static final long NARROW = 128;
 
+    /** Random columns beside the components found before, by which new directions come in. */
+    private static final long FRESH = 8;
+
     private final int components;
     private long seen;
     private @Nullable Tensor rows; // C: [components, in]
@@ -70,21 +73,17 @@ final class IncrementalPca implements AutoCloseable {
     }
 
     private Svd decomposed(Tensor z) {
-        long width = z.size(1);
-        if (Math.min(z.size(0), width) <= Math.max(NARROW, 2L * components)) {
+        if (Math.min(z.size(0), z.size(1)) <= Math.max(NARROW, 2L * components)) {
             return Svd.exact(z, components);
         }
-        Tensor random = LowRank.normal(new Seed(seen), width, components);
         return rows == null
-                ? Svd.near(
-                        z,
-                        components,
-                        torch.cat(
-                                new TensorVector(
-                                        random, z.narrow(0, 0, components).t()),
-                                1),
-                        4)
-                : Svd.near(z, components, torch.cat(new TensorVector(rows.t(), random), 1), 2);
+                ? near(z, z.narrow(0, 0, components), components, 4)
+                : near(z, rows, Math.min(components, FRESH), 2);
+    }
+
+    private Svd near(Tensor z, Tensor guess, long fresh, int iterations) {
+        Tensor random = LowRank.normal(new Seed(seen), z.size(1), fresh);
+        return Svd.near(z, components, torch.cat(new TensorVector(guess.t(), random), 1), iterations);
     }
 
     private void replace(Tensor newRows, Tensor newSingular, Tensor newMean) {

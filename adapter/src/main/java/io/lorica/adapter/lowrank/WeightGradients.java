@@ -17,6 +17,8 @@ import org.bytedeco.pytorch.Tensor;
 /**
  * Gradients of frozen weights on calibration data, for methods that start from them.
  *
+ * <p>Products are taken in the base's dtype, which rounds each batch's once as the official codes do, and summed in float32.
+ *
  * <p>libtorch would hold the gradients of all weights at once. Here each site sums {@code dW = dy^T x} by itself in its
  * backward pass, and the model is gone through block by block, so that only one block's sums exist at a time.
  */
@@ -66,7 +68,7 @@ public final class WeightGradients {
 
     private void add(Linear site, Tensor dy, Tensor x) {
         Tensor sum = sums.computeIfAbsent(site, _ -> Scope.release(Tensors.zeros(DType.F32, site.out(), site.in())));
-        sum.addmm_(Tensors.to(dy, DType.F32).t(), Tensors.to(x, DType.F32));
+        sum.add_(dy.t().mm(x));
     }
 
     private void handOut(int batches, Use use) {
