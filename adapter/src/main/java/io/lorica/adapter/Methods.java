@@ -22,14 +22,17 @@ public final class Methods {
         return ALL;
     }
 
+    public static List<String> names() {
+        return ALL.stream().map(method -> method.info().name()).toList();
+    }
+
     /** By the name given to {@code --method}. */
     public static Method named(String name) {
-        List<String> known = ALL.stream().map(method -> method.info().name()).toList();
         return ALL.stream()
                 .filter(method -> method.info().name().equals(name.toLowerCase(Locale.ROOT)))
                 .findFirst()
                 .orElseThrow(() -> new LoricaException.BadInput("unknown method '" + name + "'"
-                        + Names.didYouMean(name, known) + " (known: " + String.join(", ", known) + ")"));
+                        + Names.didYouMean(name, names()) + " (known: " + String.join(", ", names()) + ")"));
     }
 
     /**

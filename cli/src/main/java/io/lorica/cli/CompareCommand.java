@@ -3,6 +3,7 @@ package io.lorica.cli;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.adapter.Methods;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.tensor.LoricaException;
@@ -29,7 +30,7 @@ import picocli.CommandLine.Option;
         header = "Train several methods on the same data and seeds, side by side.",
         description =
                 "Settings are those of lorica train and hold for all methods; METHOD.KEY=VALUE (or a block METHOD:"
-                        + " in --config) is for one. Writes comparison.md, .json and .png. Finished runs are kept: the same"
+                        + " in --config) is for one, and null takes a setting from it. Writes comparison.md, .json and .png. Finished runs are kept: the same"
                         + " command goes on where it was stopped.",
         footer = {
             "",
@@ -168,18 +169,18 @@ final class CompareCommand implements Callable<Integer> {
         return out.resolve(method + "-seed" + seed);
     }
 
-    /** What all methods share, and what is for this one. */
+    /** What all methods share, and what is for this one; a null of its own takes a shared setting away. */
     private ObjectNode own(String method, ObjectNode settings) {
         ObjectNode own = JsonNodeFactory.instance.objectNode();
         ObjectNode special = JsonNodeFactory.instance.objectNode();
         for (Map.Entry<String, JsonNode> entry : settings.properties()) {
             String key = entry.getKey();
             int dot = key.indexOf('.');
-            if (methods.contains(key) && entry.getValue() instanceof ObjectNode block) {
+            if (Methods.names().contains(key) && entry.getValue() instanceof ObjectNode block) {
                 if (key.equals(method)) {
                     special.setAll(block);
                 }
-            } else if (dot > 0 && methods.contains(key.substring(0, dot))) {
+            } else if (dot > 0 && Methods.names().contains(key.substring(0, dot))) {
                 if (key.substring(0, dot).equals(method)) {
                     special.set(key.substring(dot + 1), entry.getValue());
                 }
@@ -188,6 +189,7 @@ final class CompareCommand implements Callable<Integer> {
             }
         }
         own.setAll(special);
+        own.properties().removeIf(entry -> entry.getValue().isNull());
         if (own.has("seed")) {
             throw new LoricaException.BadInput("the setting seed is given by --seeds; leave it out");
         }

@@ -11,7 +11,6 @@ import picocli.CommandLine.Option;
 /** A base model and how it is held: options of every command that runs one. */
 final class ModelOptions {
 
-
     @Option(
             names = "--model",
             required = true,

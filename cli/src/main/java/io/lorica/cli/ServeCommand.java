@@ -76,10 +76,16 @@ final class ServeCommand implements Callable<Integer> {
     /** How much the server takes on. */
     static final class EngineSettings {
 
-        @Option(names = "--max-sequences", paramLabel = "N", description = "Answers side by side (default: ${DEFAULT-VALUE}).")
+        @Option(
+                names = "--max-sequences",
+                paramLabel = "N",
+                description = "Answers side by side (default: ${DEFAULT-VALUE}).")
         int maxSequences = EngineOptions.DEFAULT.maxSequences();
 
-        @Option(names = "--step-tokens", paramLabel = "N", description = "Tokens of one pass (default: ${DEFAULT-VALUE}).")
+        @Option(
+                names = "--step-tokens",
+                paramLabel = "N",
+                description = "Tokens of one pass (default: ${DEFAULT-VALUE}).")
         int stepTokens = EngineOptions.DEFAULT.stepTokens();
 
         @Option(
@@ -88,7 +94,10 @@ final class ServeCommand implements Callable<Integer> {
                 description = "Tokens whose keys and values are held (default: ${DEFAULT-VALUE}).")
         int cacheTokens = EngineOptions.DEFAULT.cacheTokens();
 
-        @Option(names = "--max-queue", paramLabel = "N", description = "Requests that may wait (default: ${DEFAULT-VALUE}).")
+        @Option(
+                names = "--max-queue",
+                paramLabel = "N",
+                description = "Requests that may wait (default: ${DEFAULT-VALUE}).")
         int maxQueue = EngineOptions.DEFAULT.maxQueue();
 
         @Option(

@@ -45,7 +45,17 @@ class CompareCommandTest {
 
     @Test
     void compare_twoMethods_writesTableJsonAndPictureAndContinues() throws IOException {
-        Cli first = compare("lora,dora", "--seeds", "0,1", "--set", "dora.r=1", "--json");
+        Cli first = compare(
+                "lora,dora",
+                "--seeds",
+                "0,1",
+                "--set",
+                "dora.r=1",
+                "--set",
+                "vera.r=4",
+                "--set",
+                "lora.r=null",
+                "--json");
         assertThat(first.code()).as(first.err()).isZero();
         JsonNode methods = new ObjectMapper().readTree(first.out()).get("methods");
         assertThat(methods.findValuesAsText("method")).contains("lora", "dora");
@@ -65,12 +75,16 @@ class CompareCommandTest {
                 .content()
                 .containsPattern("\"r\" *: *1");
 
+        assertThat(folder.resolve("out/lora-seed0/adapter_config.json"))
+                .content()
+                .containsPattern("\"r\" *: *8");
+
         Files.delete(folder.resolve("out/dora-seed1/cell.json"));
-        Cli second = compare("lora,dora", "--seeds", "0,1", "--set", "dora.r=1");
+        Cli second = compare("lora,dora", "--seeds", "0,1", "--set", "dora.r=1", "--set", "lora.r=null");
         assertThat(second.code()).as(second.err()).isZero();
         assertThat(second.err()).contains("dora seed 1").doesNotContain("lora seed 0");
 
-        Cli other = compare("lora,dora", "--seeds", "0,1", "--set", "dora.r=2");
+        Cli other = compare("lora,dora", "--seeds", "0,1", "--set", "dora.r=2", "--set", "lora.r=null");
         assertThat(other.code()).isEqualTo(1);
         assertThat(other.err()).contains("dora-seed0").contains("another --out");
     }
