@@ -11,6 +11,7 @@ import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.model.Sampling;
 import io.lorica.model.TextGenerator;
+import io.lorica.model.WeightFormat;
 import io.lorica.serve.engine.EngineOptions;
 import io.lorica.serve.engine.Listener;
 import io.lorica.tensor.DType;
@@ -88,6 +89,35 @@ class LoricaModelTest {
             }
             for (int i = 0; i < 12; i++) {
                 assertThat(together.get(i).get()).isEqualTo(alone.get(i % 4));
+            }
+        }
+    }
+
+    /** Adapters are read while others are answered, DoRA's from the quantized weights themselves. */
+    @Test
+    void generate_quantizedBaseManyThreads_eachHasItsAdapter() throws InterruptedException, ExecutionException {
+        Pretrained int8 = ModelStore.standard().open("lorica-tiny", DType.F32, WeightFormat.INT8);
+        String settings = "{'r':4,'lora_alpha':32,'target_modules':['q_proj','v_proj','down_proj']}";
+        try (Adapter adapter = TinyModels.adapter(int8.causal(), "dora", settings, 5)) {
+            adapter.save(directory.resolve("dora"));
+        }
+        try (LoricaModel shared = LoricaModel.open(int8, 1 << 24, EngineOptions.DEFAULT)) {
+            for (int i = 0; i < 12; i++) {
+                shared.adapters().add("b" + i, directory.resolve(i % 2 == 0 ? "dora" : "a1"));
+            }
+            List<String> together = new ArrayList<>();
+            try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+                List<Future<String>> asked = new ArrayList<>();
+                for (int i = 0; i < 12; i++) {
+                    LoricaModel model = shared.adapter("b" + i);
+                    asked.add(threads.submit(() -> text(model)));
+                }
+                for (Future<String> one : asked) {
+                    together.add(one.get());
+                }
+            }
+            for (int i = 0; i < 12; i++) {
+                assertThat(together.get(i)).isEqualTo(text(shared.adapter("b" + i % 2)));
             }
         }
     }
