@@ -12,7 +12,7 @@ import io.helidon.webserver.ServerConnectionException;
 import java.io.UncheckedIOException;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import org.jspecify.annotations.Nullable;
 
@@ -39,9 +39,13 @@ final class Client implements ConnectionContext {
                 return serverSocket().get();
             }
             ahead = null;
-            return begun.join();
-        } catch (UncheckedIOException | CompletionException e) {
+            return begun.get();
+        } catch (UncheckedIOException | ExecutionException e) {
             throw new ServerConnectionException("the connection broke while it was read", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            abort(); // the server stops; who reads ahead must stop too
+            throw new ServerConnectionException("the connection was closed while it was idle", e);
         }
     }
 

@@ -132,7 +132,8 @@ final class Fields {
     void only(String key, String value, String why) {
         JsonNode node = options.take(key).orElse(null);
         JsonNode said = node != null && node.isObject() ? node.get("type") : node;
-        if (node != null && !(said != null && said.isTextual() && said.textValue().equals(value))) {
+        if (node != null
+                && !(said != null && said.isTextual() && said.textValue().equals(value))) {
             throw unsupported(key, node, why);
         }
     }

@@ -37,13 +37,11 @@ final class Generate {
     }
 
     Handler chat() {
-        return (request, response) ->
-                handle(request, response, requests::chat, job -> new ChatFormat(job, spelling));
+        return (request, response) -> handle(request, response, requests::chat, job -> new ChatFormat(job, spelling));
     }
 
     Handler text() {
-        return (request, response) ->
-                handle(request, response, requests::text, job -> new TextFormat(job, spelling));
+        return (request, response) -> handle(request, response, requests::text, job -> new TextFormat(job, spelling));
     }
 
     private void handle(

@@ -18,6 +18,7 @@ import io.helidon.webserver.http.ServerResponse;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Pretrained;
 import io.lorica.serve.engine.Engine;
+import io.lorica.serve.engine.EngineStats;
 import io.lorica.serve.store.AdapterStore;
 import java.net.URI;
 import java.time.Duration;
@@ -40,8 +41,8 @@ public final class LoricaServer implements AutoCloseable {
         Served served = new Served(options.name(), store);
         CausalModel model = base.causal();
         engine = Engine.start(model, base.tokenizer(), options.engine());
-        Generate generate = new Generate(
-                engine, served, base.tokenizer(), model.contextLength(), options, workers, running);
+        Generate generate =
+                new Generate(engine, served, base.tokenizer(), model.contextLength(), options, workers, running);
         web = web(routing(generate, new Models(served))).start();
     }
 
@@ -58,6 +59,10 @@ public final class LoricaServer implements AutoCloseable {
     /** Where it listens. */
     public URI address() {
         return URI.create("http://" + options.host() + ":" + web.port());
+    }
+
+    EngineStats stats() {
+        return engine.stats();
     }
 
     private HttpRouting.Builder routing(Generate generate, Models models) {

@@ -81,7 +81,8 @@ final class Requests {
     private List<String> echoes(JsonNode prompt, List<long[]> all) {
         List<String> shown = new ArrayList<>();
         for (int i = 0; i < all.size(); i++) {
-            shown.add(prompts.shown(all.size() == 1 && !prompt.path(0).isTextual() ? prompt : prompt.get(i), all.get(i)));
+            shown.add(
+                    prompts.shown(all.size() == 1 && !prompt.path(0).isTextual() ? prompt : prompt.get(i), all.get(i)));
         }
         return shown;
     }
@@ -126,7 +127,8 @@ final class Requests {
         for (long[] prompt : job.prompts()) {
             if (job.limited() && (long) prompt.length + job.sampling().maxTokens() > context) {
                 throw new LoricaException.BadInput("request: the prompt has " + prompt.length
-                        + " tokens, and key 'max_tokens' asks for " + job.sampling().maxTokens()
+                        + " tokens, and key 'max_tokens' asks for "
+                        + job.sampling().maxTokens()
                         + " more, but the model's context holds " + context + "; shorten the prompt or ask for fewer");
             }
         }

@@ -24,9 +24,7 @@ record Spelling(Tokenizer tokenizer) {
 
     private String text(long token) {
         // a model may have more rows than its vocabulary has tokens
-        return token < tokenizer.vocabularySize()
-                ? tokenizer.decode(new long[] {token}, false)
-                : "<|" + token + "|>";
+        return token < tokenizer.vocabularySize() ? tokenizer.decode(new long[] {token}, false) : "<|" + token + "|>";
     }
 
     /** {@code {"content": [{"token", "logprob", "bytes", "top_logprobs"}]}}. */
@@ -77,8 +75,8 @@ record Spelling(Tokenizer tokenizer) {
                 top.put(text(piece.token()), finite(logprobs.logprob()));
                 // the likelier of two tokens that read alike comes first and stays
                 logprobs.top()
-                        .forEach(candidate -> top.putIfAbsent(
-                                text(candidate.token()), top.numberNode(finite(candidate.logprob()))));
+                        .forEach(candidate ->
+                                top.putIfAbsent(text(candidate.token()), top.numberNode(finite(candidate.logprob()))));
             }
             at += piece.text().length();
         }

@@ -12,8 +12,8 @@ import java.util.concurrent.Future;
  * their carrier, so a few of them on virtual threads would stop all connections.
  */
 final class Workers implements AutoCloseable {
-    private final ExecutorService threads =
-            Executors.newFixedThreadPool(4, Thread.ofPlatform().name("lorica-worker-", 0).factory());
+    private final ExecutorService threads = Executors.newFixedThreadPool(
+            4, Thread.ofPlatform().name("lorica-worker-", 0).factory());
 
     <T> T run(Callable<T> work) throws InterruptedException {
         Future<T> result = threads.submit(work);

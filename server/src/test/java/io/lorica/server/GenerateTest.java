@@ -87,8 +87,8 @@ class GenerateTest {
         assertThat(whole.path("object").asText()).isEqualTo("chat.completion");
         HttpResponse<String> response = server.post(
                 "/v1/chat/completions", with(body, "'stream': true, 'stream_options': {'include_usage': true}"));
-        assertThat(response.headers().firstValue("Content-Type")).hasValueSatisfying(type -> assertThat(type)
-                .startsWith("text/event-stream"));
+        assertThat(response.headers().firstValue("Content-Type"))
+                .hasValueSatisfying(type -> assertThat(type).startsWith("text/event-stream"));
         List<JsonNode> events = TestServer.events(response);
         StringBuilder text = new StringBuilder();
         events.forEach(event -> text.append(event.at("/choices/0/delta/content").asText()));

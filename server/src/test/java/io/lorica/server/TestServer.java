@@ -57,7 +57,9 @@ final class TestServer implements AutoCloseable {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled();
                 Adapter adapter = Adapter.create(
-                        base.model(), AdapterConfig.of("lora", JSON.createObjectNode().put("r", 4)), new Seed(seed))) {
+                        base.model(),
+                        AdapterConfig.of("lora", JSON.createObjectNode().put("r", 4)),
+                        new Seed(seed))) {
             for (Trainable trainable : adapter.trainables()) {
                 trainable
                         .tensor()
