@@ -23,6 +23,7 @@ final class Commands {
         line.addSubcommand(new EvalCommand(console));
         line.addSubcommand(new GenerateCommand(console));
         line.addSubcommand(new ServeCommand(console));
+        line.addSubcommand(new KeyCommand(console));
         line.addSubcommand(new LogitsCommand(console));
         line.addSubcommand(adapter(console));
         line.addSubcommand(new CommandLine(new BenchCommand())

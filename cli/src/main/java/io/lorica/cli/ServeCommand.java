@@ -5,8 +5,11 @@ import io.lorica.serve.engine.EngineOptions;
 import io.lorica.serve.store.AdapterStore;
 import io.lorica.server.LoricaServer;
 import io.lorica.server.ServerOptions;
+import io.lorica.server.access.Keys;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Memory;
+import java.net.InetAddress;
+import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -63,6 +66,13 @@ final class ServeCommand implements Callable<Integer> {
             description = "Port (default: ${DEFAULT-VALUE}); 0 for a free one.")
     int port;
 
+    @Option(
+            names = "--keys",
+            paramLabel = "FILE",
+            description = "API keys of tenants, with what each may use (docs/security.md); without, anybody may ask.")
+    @Nullable
+    Path keys;
+
     @Mixin
     @SuppressWarnings("NullAway.Init")
     EngineSettings load;
@@ -111,16 +121,33 @@ final class ServeCommand implements Callable<Integer> {
         }
     }
 
-    @Override
-    public Integer call() throws InterruptedException {
-        long budget = Memory.parse(adapterMemory);
+    private ServerOptions options() {
         ServerOptions options = ServerOptions.of(name == null ? base.model : name)
                 .withAddress(host, port)
                 .withEngine(load.toEngine());
+        options = keys == null ? options : options.withKeys(Keys.read(keys));
+        return adapters == null ? options : options.withAdapters(adapters);
+    }
+
+    private void warn() {
+        try {
+            if (keys == null && !InetAddress.getByName(host).isLoopbackAddress()) {
+                console.note("anybody who reaches " + host + " may use this server; --keys asks for API keys");
+            }
+        } catch (UnknownHostException e) {
+            throw new LoricaException.BadInput("--host is '" + host + "', which is no address of this machine", e);
+        }
+    }
+
+    @Override
+    public Integer call() throws InterruptedException {
+        long budget = Memory.parse(adapterMemory);
+        ServerOptions options = options();
         if (adapters != null && base.format().quantized()) {
             throw new LoricaException.Unsupported("adapters cannot be served on a base held in " + base.weights
                     + " yet; leave --weights or --adapters out");
         }
+        warn();
         base.useThreads();
         CountDownLatch asked = new CountDownLatch(1);
         try (Interrupt _ = new Interrupt(

@@ -2,12 +2,15 @@ package io.lorica.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lorica.server.access.Keys;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -59,5 +62,15 @@ class ServeCommandTest {
         Cli run = Cli.run("serve", "--model", "lorica-tiny", "--weights", "int8", "--adapters", folder.toString());
         assertThat(run.code()).isEqualTo(2);
         assertThat(run.err()).contains("--weights");
+    }
+
+    @Test
+    void key_drawn_isWhatTheFileOfKeysTakes() throws Exception {
+        Cli run = Cli.run("key", "--tenant", "acme");
+        Path file = Files.writeString(folder.resolve("keys.yaml"), "keys:\n" + run.err());
+        assertThat(Keys.read(file)
+                        .caller(Optional.of("Bearer " + run.out().strip()))
+                        .name())
+                .isEqualTo("acme");
     }
 }

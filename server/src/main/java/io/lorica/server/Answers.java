@@ -34,10 +34,12 @@ final class Answers implements AutoCloseable {
     private final Lease lease;
     private final long mostWaiting;
     private final Runnable onOverrun;
+    private final Meter meter;
     private volatile boolean cancelled;
 
-    private Answers(Lease lease, int choices, long mostWaiting, Runnable onOverrun) {
+    private Answers(Lease lease, Meter meter, int choices, long mostWaiting, Runnable onOverrun) {
         this.lease = lease;
+        this.meter = meter;
         this.mostWaiting = mostWaiting;
         this.onOverrun = onOverrun;
         open = new AtomicInteger(choices);
@@ -50,8 +52,9 @@ final class Answers implements AutoCloseable {
      * @param mostWaiting tokens of each answer that may wait for the writer
      * @param onOverrun runs on the engine's thread when more do
      */
-    static Answers start(Engine engine, Lease lease, Job job, int mostWaiting, Runnable onOverrun) {
-        Answers answers = new Answers(lease, job.choices(), (long) mostWaiting * job.choices(), onOverrun);
+    static Answers start(
+            Engine engine, Lease lease, Meter meter, Job job, int mostWaiting, Runnable onOverrun) {
+        Answers answers = new Answers(lease, meter, job.choices(), (long) mostWaiting * job.choices(), onOverrun);
         int submitted = 0;
         try {
             for (; submitted < job.choices(); submitted++) {
@@ -66,17 +69,24 @@ final class Answers implements AutoCloseable {
     }
 
     private void submit(Engine engine, Job job, int choice) {
-        Request request =
-                new Request(job.prompt(choice), job.sampling(), choice % job.n(), job.logprobs(), lease.blend());
+        Request request = new Request(
+                job.prompt(choice),
+                job.sampling(),
+                choice % job.n(),
+                job.logprobs(),
+                lease.blend(),
+                meter.tenant().name());
         tickets.add(engine.submit(request, new Listener() {
             @Override
             public void onPiece(Piece piece) {
+                meter.token(choice);
                 offer(new Event.Token(choice, piece));
             }
 
             @Override
             public void onEnd(End end) {
                 release(1);
+                meter.ended(choice, end);
                 events.add(new Event.Ended(choice, end));
             }
         }));

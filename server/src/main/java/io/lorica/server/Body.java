@@ -62,6 +62,7 @@ final class Body {
                         Status.REQUEST_ENTITY_TOO_LARGE_413,
                         false);
             }
+            Clients.current().received();
             return bytes;
         } catch (IOException e) {
             throw new UncheckedIOException(e);

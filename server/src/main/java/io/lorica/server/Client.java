@@ -14,6 +14,7 @@ import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,7 @@ import org.jspecify.annotations.Nullable;
 final class Client implements ConnectionContext {
     private final ConnectionContext connection;
     private final DataReader reader;
+    private @Nullable Future<?> deadline;
     private volatile @Nullable CompletableFuture<byte @Nullable []> ahead;
 
     Client(ConnectionContext connection) {
@@ -46,6 +48,21 @@ final class Client implements ConnectionContext {
             Thread.currentThread().interrupt();
             abort(); // the server stops; who reads ahead must stop too
             throw new ServerConnectionException("the connection was closed while it was idle", e);
+        }
+    }
+
+    /** A request has begun to come in. */
+    void receiving(Future<?> newDeadline) {
+        received();
+        deadline = newDeadline;
+    }
+
+    /** It is there. */
+    void received() {
+        Future<?> passed = deadline;
+        if (passed != null) {
+            passed.cancel(false);
+            deadline = null;
         }
     }
 

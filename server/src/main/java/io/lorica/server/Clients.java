@@ -8,16 +8,28 @@ import io.helidon.webserver.http1.Http1ConnectionListener;
 import io.helidon.webserver.http1.Http1ConnectionSelector;
 import io.helidon.webserver.spi.ServerConnection;
 import io.helidon.webserver.spi.ServerConnectionSelector;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.ScheduledThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
 
 /** Makes a {@link Client} of each connection, and knows which one a thread serves: each has a thread of its own. */
-final class Clients implements ServerConnectionSelector, Http1ConnectionListener {
+final class Clients implements ServerConnectionSelector, Http1ConnectionListener, AutoCloseable {
     private static final ThreadLocal<Client> CURRENT = new ThreadLocal<>();
 
+    private final ScheduledThreadPoolExecutor timer =
+            new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().daemon().name("lorica-timer").factory());
+    private final Duration bodyTime;
     private final Http1ConnectionSelector http = Http1ConnectionSelector.builder()
             .config(Http1Config.builder().addReceiveListener(this).buildPrototype())
             .build();
+
+    /** @param bodyTime how long a request may take to come in */
+    Clients(Duration bodyTime) {
+        this.bodyTime = bodyTime;
+        timer.setRemoveOnCancelPolicy(true);
+    }
 
     @Override
     public int bytesToIdentifyConnection() {
@@ -41,7 +53,14 @@ final class Clients implements ServerConnectionSelector, Http1ConnectionListener
 
     @Override
     public void prologue(ConnectionContext connection, HttpPrologue prologue) {
-        CURRENT.set((Client) connection);
+        Client client = (Client) connection;
+        client.receiving(timer.schedule(client::abort, bodyTime.toMillis(), TimeUnit.MILLISECONDS));
+        CURRENT.set(client);
+    }
+
+    @Override
+    public void close() {
+        timer.shutdownNow();
     }
 
     /** Whom this thread answers. */

@@ -114,10 +114,6 @@ final class Delivery {
 
     private Answers.Event await() throws InterruptedException {
         while (true) {
-            Answers.Event event = answers.next(LOOK);
-            if (event != null) {
-                return event;
-            }
             if (client.gone()) {
                 throw new CloseConnectionException("the client went away");
             }
@@ -125,6 +121,10 @@ final class Delivery {
                 throw new HttpException(
                         "the answer took longer than this server allows; ask for fewer tokens",
                         Status.GATEWAY_TIMEOUT_504);
+            }
+            Answers.Event event = answers.next(LOOK);
+            if (event != null) {
+                return event;
             }
         }
     }

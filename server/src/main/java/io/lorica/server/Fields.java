@@ -45,12 +45,18 @@ final class Fields {
                 .orElseThrow(() -> new LoricaException.BadInput(WHERE + ": key '" + key + "' is missing; give it"));
     }
 
-    String model() {
-        JsonNode model = required("model");
-        if (!model.isTextual() || model.textValue().isBlank()) {
-            throw options.wrong("model", model, "the name of the base, an adapter, or a blend as tone:0.7+law:0.5");
+    /** A text that must be there. */
+    String text(String key) {
+        JsonNode text = required(key);
+        if (!text.isTextual() || text.textValue().isBlank()) {
+            throw options.wrong(key, text, "a text that is not blank");
         }
-        return model.textValue();
+        return text.textValue();
+    }
+
+    /** The name of the base, an adapter, or a blend. */
+    String model() {
+        return text("model");
     }
 
     /** How many tokens an answer may have, where the request says it; two keys that disagree are refused. */

@@ -3,7 +3,6 @@ package io.lorica.server;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.helidon.webserver.http.Handler;
 import java.time.Instant;
 
 /** {@code /v1/models}: the base and its adapters, these with the base as {@code parent} as in vLLM. */
@@ -15,19 +14,19 @@ final class Models {
         this.served = served;
     }
 
-    Handler list() {
-        return (_, response) -> {
+    Action list() {
+        return (_, response, tenant) -> {
             ObjectNode root = JsonNodeFactory.instance.objectNode().put("object", "list");
             ArrayNode data = root.putArray("data");
-            served.names().forEach(name -> data.add(model(name)));
+            served.names(tenant).forEach(name -> data.add(model(name)));
             Json.send(response, root);
         };
     }
 
-    Handler one() {
-        return (request, response) -> {
+    Action one() {
+        return (request, response, tenant) -> {
             String name = request.path().pathParameters().get("name");
-            served.spec(name);
+            served.spec(name, tenant);
             Json.send(response, model(name));
         };
     }

@@ -2,11 +2,11 @@ package io.lorica.server;
 
 import io.lorica.serve.store.AdapterStore;
 import io.lorica.serve.store.BlendSpec;
-import io.lorica.serve.store.Lease;
+import io.lorica.server.access.Tenant;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.LinkedHashSet;
+import java.util.SequencedSet;
 import java.util.TreeMap;
 
 /**
@@ -24,35 +24,26 @@ record Served(String base, AdapterStore store) {
         }
     }
 
-    /** The base first, then the adapters, sorted. */
-    List<String> names() {
-        List<String> names = new ArrayList<>();
+    /** What a tenant may name: the base first, then the adapters, sorted. */
+    SequencedSet<String> names(Tenant tenant) {
+        SequencedSet<String> names = new LinkedHashSet<>();
         names.add(base);
         names.addAll(store.names());
+        names.removeIf(name -> !tenant.mayUse(name));
         return names;
     }
 
     /**
-     * The adapters that a name stands for, held in memory; none for the base.
+     * Which adapters a name stands for; none for the base. What a tenant may not use does not exist for it.
      *
      * @throws LoricaException.NotFound where there is none of that name; it suggests the nearest
      */
-    Lease acquire(String model) {
-        return store.acquire(spec(model));
-    }
-
-    /** Which adapters a name stands for. */
-    BlendSpec spec(String model) {
-        if (model.equals(base)) {
+    BlendSpec spec(String model, Tenant tenant) {
+        SequencedSet<String> names = names(tenant);
+        if (model.equals(base) && names.contains(base)) {
             return new BlendSpec(new TreeMap<>());
         }
-        List<String> names = names();
-        BlendSpec spec;
-        try {
-            spec = BlendSpec.parse(model);
-        } catch (LoricaException.BadInput e) {
-            throw new LoricaException.BadInput("request: key 'model': " + e.getMessage());
-        }
+        BlendSpec spec = parse(model);
         for (String name : spec.weights().keySet()) {
             if (!names.contains(name)) {
                 throw new LoricaException.NotFound("request: key 'model' names '" + name + "', which is not served"
@@ -64,5 +55,13 @@ record Served(String base, AdapterStore store) {
             }
         }
         return spec;
+    }
+
+    private static BlendSpec parse(String model) {
+        try {
+            return BlendSpec.parse(model);
+        } catch (LoricaException.BadInput e) {
+            throw new LoricaException.BadInput("request: key 'model': " + e.getMessage());
+        }
     }
 }

@@ -1,10 +1,13 @@
 package io.lorica.server;
 
 import io.lorica.serve.engine.EngineOptions;
+import io.lorica.server.access.Keys;
 import io.lorica.tensor.LoricaException;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How a server listens and what it allows.
@@ -20,6 +23,8 @@ import java.util.List;
  * @param answerTime how long an answer may take, waiting included
  * @param drainTime how long running requests may take to end when the server is asked to
  * @param streamTokens tokens that may wait for a reader of a stream who is slower than the engine; then it is cut off
+ * @param keys who may ask for what
+ * @param adapters directory below which adapters can be added while the server runs; null for none
  */
 public record ServerOptions(
         String name,
@@ -32,7 +37,9 @@ public record ServerOptions(
         Duration bodyTime,
         Duration answerTime,
         Duration drainTime,
-        int streamTokens) {
+        int streamTokens,
+        Keys keys,
+        @Nullable Path adapters) {
 
     public ServerOptions {
         List<String> faults = new ArrayList<>();
@@ -63,7 +70,9 @@ public record ServerOptions(
                 Duration.ofSeconds(30),
                 Duration.ofMinutes(10),
                 Duration.ofSeconds(30),
-                512);
+                512,
+                Keys.none(),
+                null);
     }
 
     public ServerOptions withAddress(String newHost, int newPort) {
@@ -78,7 +87,9 @@ public record ServerOptions(
                 bodyTime,
                 answerTime,
                 drainTime,
-                streamTokens);
+                streamTokens,
+                keys,
+                adapters);
     }
 
     public ServerOptions withEngine(EngineOptions newEngine) {
@@ -93,7 +104,44 @@ public record ServerOptions(
                 bodyTime,
                 answerTime,
                 drainTime,
-                streamTokens);
+                streamTokens,
+                keys,
+                adapters);
+    }
+
+    public ServerOptions withKeys(Keys newKeys) {
+        return new ServerOptions(
+                name,
+                host,
+                port,
+                engine,
+                answerTokens,
+                choices,
+                bodyBytes,
+                bodyTime,
+                answerTime,
+                drainTime,
+                streamTokens,
+                newKeys,
+                adapters);
+    }
+
+    /** @param directory below which adapters can be added while the server runs */
+    public ServerOptions withAdapters(Path directory) {
+        return new ServerOptions(
+                name,
+                host,
+                port,
+                engine,
+                answerTokens,
+                choices,
+                bodyBytes,
+                bodyTime,
+                answerTime,
+                drainTime,
+                streamTokens,
+                keys,
+                directory);
     }
 
     private static void require(boolean holds, String key, Object value, String expected, List<String> faults) {

@@ -7,9 +7,14 @@ import io.lorica.model.Pretrained;
 import io.lorica.model.Sampling;
 import io.lorica.serve.engine.Engine;
 import io.lorica.serve.store.AdapterStore;
+import io.lorica.serve.store.BlendSpec;
+import io.lorica.server.access.Keys;
+import io.lorica.server.access.Tenant;
 import io.lorica.tensor.DType;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
@@ -27,8 +32,11 @@ class AnswersTest {
             Job job =
                     new Job("lorica-tiny", List.of(prompt), 2, Sampling.greedy(400), true, -1, List.of(), true, false);
             CountDownLatch overrun = new CountDownLatch(1);
-            Answers unread = Answers.start(engine, served.acquire("lorica-tiny"), job, 3, overrun::countDown);
-            Answers read = Answers.start(engine, served.acquire("lorica-tiny"), job, 1000, () -> {});
+            Tenant tenant = Keys.none().caller(Optional.empty());
+            BlendSpec spec = served.spec("lorica-tiny", tenant);
+            Meter meter = new Meter(new Metrics(store), tenant, job, Set.of());
+            Answers unread = Answers.start(engine, store.acquire(spec), meter, job, 3, overrun::countDown);
+            Answers read = Answers.start(engine, store.acquire(spec), meter, job, 1000, () -> {});
 
             assertThat(overrun.await(60, TimeUnit.SECONDS)).isTrue();
             int ended = 0;

@@ -136,9 +136,10 @@ class FieldsTest {
 
     @Test
     void model_blend_differsFromItsParts() {
-        String body = "{'model': '%s', 'prompt': 'Once upon a time', 'temperature': 0}";
         List<String> answers = List.of("lorica-tiny", "tone", "law", "tone:0.7+law:0.5").stream()
-                .map(model -> TestServer.json(server.post("/v1/completions", body.formatted(model)))
+                .map(model -> TestServer.json(server.post(
+                                "/v1/completions",
+                                "{'model': '" + model + "', 'prompt': 'Once upon a time', 'temperature': 0}"))
                         .at("/choices/0/text")
                         .asText())
                 .toList();

@@ -50,6 +50,7 @@ final class TestServer implements AutoCloseable {
                 store,
                 options.apply(ServerOptions.of("lorica-tiny")
                         .withAddress("127.0.0.1", 0)
+                        .withAdapters(adapters)
                         .withEngine(ENGINE)));
     }
 
@@ -89,6 +90,19 @@ final class TestServer implements AutoCloseable {
 
     HttpResponse<String> get(String path) {
         return send(HttpRequest.newBuilder(uri(path)).build());
+    }
+
+    HttpResponse<String> get(String path, String key) {
+        return send(HttpRequest.newBuilder(uri(path))
+                .header("Authorization", "Bearer " + key)
+                .build());
+    }
+
+    HttpResponse<String> post(String path, String json, String key) {
+        return send(HttpRequest.newBuilder(uri(path))
+                .header("Authorization", "Bearer " + key)
+                .POST(HttpRequest.BodyPublishers.ofString(json.replace('\'', '"')))
+                .build());
     }
 
     /** @param json with single quotes */

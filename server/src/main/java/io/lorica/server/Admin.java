@@ -1,0 +1,114 @@
+package io.lorica.server;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.helidon.http.HttpException;
+import io.helidon.http.Status;
+import io.helidon.webserver.http.Handler;
+import io.helidon.webserver.http.ServerRequest;
+import io.helidon.webserver.http.ServerResponse;
+import io.lorica.serve.store.AdapterStore;
+import io.lorica.serve.store.BlendSpec;
+import io.lorica.server.access.Keys;
+import io.lorica.server.access.Tenant;
+import io.lorica.tensor.LoricaException;
+import java.io.IOException;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.Optional;
+
+/**
+ * {@code /v1/load_lora_adapter} and {@code /v1/unload_lora_adapter}, with the bodies and answers of vLLM. Only for keys
+ * of administrators, and only for folders below the directory of adapters, whatever links lie in it.
+ */
+final class Admin {
+    private final Served served;
+    private final Optional<Path> directory;
+    private final Workers workers;
+    private final int most;
+
+    /** @param most bytes of a body */
+    Admin(Served served, Optional<Path> directory, Workers workers, int most) {
+        this.served = served;
+        this.directory = directory;
+        this.workers = workers;
+        this.most = most;
+    }
+
+    static void require(Tenant tenant) {
+        if (!tenant.admin()) {
+            throw new HttpException(
+                    "this needs a key with 'admin: true'; see docs/security.md", Status.FORBIDDEN_403);
+        }
+    }
+
+    /** An adapter is read and checked before it is announced. */
+    void load(ServerRequest request, ServerResponse response, Tenant tenant) throws InterruptedException {
+        require(tenant);
+        Fields fields = new Fields(Body.read(request, most));
+        String name = fields.text("lora_name");
+        String path = fields.text("lora_path");
+        fields.options().refuseUnknown();
+        if (name.equals(served.base())) {
+            throw new LoricaException.BadInput(
+                    "request: key 'lora_name' is '" + name + "', which is the base's own name; choose another");
+        }
+        workers.run(() -> load(name, path));
+        done(response, "added", name);
+    }
+
+    private boolean load(String name, String path) {
+        AdapterStore store = served.store();
+        store.add(name, inside(path));
+        try {
+            store.acquire(BlendSpec.parse(name)).close();
+        } catch (LoricaException.Busy _) {
+            return false; // it is well, but there is no room now; it is read again when asked for
+        } catch (RuntimeException e) {
+            store.remove(name);
+            throw e;
+        }
+        return true;
+    }
+
+    private Path inside(String path) {
+        Path root = directory.orElseThrow(() -> new LoricaException.BadInput(
+                "this server has no directory of adapters; start it with --adapters DIR"));
+        try {
+            Path real = root.toRealPath();
+            Path folder = real.resolve(path).toRealPath();
+            if (folder.startsWith(real) && !folder.equals(real)) {
+                return folder;
+            }
+        } catch (IOException | InvalidPathException _) {
+            // says the same as a path that leads out, so that nobody learns what lies there
+        }
+        throw new LoricaException.NotFound("request: key 'lora_path' names no folder below the server's directory of"
+                + " adapters; put the adapter there first");
+    }
+
+    void unload(ServerRequest request, ServerResponse response, Tenant tenant) {
+        require(tenant);
+        ObjectNode body = Body.read(request, most);
+        Fields fields = new Fields(body);
+        String name = fields.text("lora_name");
+        fields.options().take("lora_int_id"); // vLLM's number for the same
+        fields.options().refuseUnknown();
+        served.store().remove(name);
+        done(response, "removed", name);
+    }
+
+    /** Metrics name tenants and adapters, so where there are keys they are for administrators. */
+    Action metrics(Keys keys, Metrics metrics) {
+        Handler page = metrics.page();
+        return (request, response, tenant) -> {
+            if (keys.required()) {
+                require(tenant);
+            }
+            page.handle(request, response);
+        };
+    }
+
+    private static void done(ServerResponse response, String what, String name) {
+        response.send("Success: LoRA adapter '" + name + "' " + what + " successfully.");
+    }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.server.access;
+
+import org.jspecify.annotations.NullMarked;
