@@ -36,8 +36,7 @@ final class Admin {
 
     static void require(Tenant tenant) {
         if (!tenant.admin()) {
-            throw new HttpException(
-                    "this needs a key with 'admin: true'; see docs/security.md", Status.FORBIDDEN_403);
+            throw new HttpException("this needs a key with 'admin: true'; see docs/security.md", Status.FORBIDDEN_403);
         }
     }
 
@@ -71,8 +70,8 @@ final class Admin {
     }
 
     private Path inside(String path) {
-        Path root = directory.orElseThrow(() -> new LoricaException.BadInput(
-                "this server has no directory of adapters; start it with --adapters DIR"));
+        Path root = directory.orElseThrow(() ->
+                new LoricaException.BadInput("this server has no directory of adapters; start it with --adapters DIR"));
         try {
             Path real = root.toRealPath();
             Path folder = real.resolve(path).toRealPath();

@@ -52,8 +52,7 @@ final class Answers implements AutoCloseable {
      * @param mostWaiting tokens of each answer that may wait for the writer
      * @param onOverrun runs on the engine's thread when more do
      */
-    static Answers start(
-            Engine engine, Lease lease, Meter meter, Job job, int mostWaiting, Runnable onOverrun) {
+    static Answers start(Engine engine, Lease lease, Meter meter, Job job, int mostWaiting, Runnable onOverrun) {
         Answers answers = new Answers(lease, meter, job.choices(), (long) mostWaiting * job.choices(), onOverrun);
         int submitted = 0;
         try {

@@ -18,8 +18,8 @@ import java.util.concurrent.TimeUnit;
 final class Clients implements ServerConnectionSelector, Http1ConnectionListener, AutoCloseable {
     private static final ThreadLocal<Client> CURRENT = new ThreadLocal<>();
 
-    private final ScheduledThreadPoolExecutor timer =
-            new ScheduledThreadPoolExecutor(1, Thread.ofPlatform().daemon().name("lorica-timer").factory());
+    private final ScheduledThreadPoolExecutor timer = new ScheduledThreadPoolExecutor(
+            1, Thread.ofPlatform().daemon().name("lorica-timer").factory());
     private final Duration bodyTime;
     private final Http1ConnectionSelector http = Http1ConnectionSelector.builder()
             .config(Http1Config.builder().addReceiveListener(this).buildPrototype())

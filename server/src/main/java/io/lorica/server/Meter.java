@@ -48,7 +48,8 @@ final class Meter {
                 count(choice, finished.answer().finishReason().name(), tokens);
             }
             case Listener.End.Cancelled cancelled -> count(choice, "CANCELLED", cancelled.tokens());
-            case Listener.End.Failed failed -> count(choice, failed.error().kind().name(), failed.tokens());
+            case Listener.End.Failed failed ->
+                count(choice, failed.error().kind().name(), failed.tokens());
         }
     }
 

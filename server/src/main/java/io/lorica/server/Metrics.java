@@ -23,13 +23,12 @@ import java.util.function.DoubleSupplier;
  */
 final class Metrics {
     static final int MOST_ADAPTERS = 100;
-    private static final double[] SECONDS = {
-        0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300
-    };
+    private static final double[] SECONDS = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 60, 120, 300};
 
     private final PrometheusRegistry registry = new PrometheusRegistry();
     private final Set<String> labelled = ConcurrentHashMap.newKeySet();
-    final Histogram firstToken = histogram("time_to_first_token", "Seconds from a request's arrival to its first token.");
+    final Histogram firstToken =
+            histogram("time_to_first_token", "Seconds from a request's arrival to its first token.");
     final Histogram perToken = histogram("time_per_output_token", "Seconds between tokens of an answer, its mean.");
     final Histogram whole = histogram("answer", "Seconds from a request's arrival to the end of an answer.");
     final Counter answers = counter("answers", "Answers by how they ended.", "tenant", "end");
@@ -39,24 +38,51 @@ final class Metrics {
     private final Counter responses = counter("http_responses", "Responses by path and status.", "path", "status");
 
     Metrics(AdapterStore store) {
-        gauge("adapters_known", "Adapters that can be asked for.", () -> store.stats().known());
+        gauge(
+                "adapters_known",
+                "Adapters that can be asked for.",
+                () -> store.stats().known());
         gauge("adapters_loaded", "Adapters in memory.", () -> store.stats().loaded());
         gauge("adapter_bytes", "Bytes that adapters hold.", () -> store.stats().bytes());
-        gauge("adapter_budget_bytes", "Bytes that adapters may hold.", () -> store.stats().budget());
-        count("adapter_hits", "Requests that found their adapter in memory.", () -> store.stats().hits());
+        gauge(
+                "adapter_budget_bytes",
+                "Bytes that adapters may hold.",
+                () -> store.stats().budget());
+        count(
+                "adapter_hits",
+                "Requests that found their adapter in memory.",
+                () -> store.stats().hits());
         count("adapter_loads", "Adapters read from disk.", () -> store.stats().loads());
-        count("adapter_evictions", "Adapters that left memory for others.", () -> store.stats().evictions());
+        count(
+                "adapter_evictions",
+                "Adapters that left memory for others.",
+                () -> store.stats().evictions());
     }
 
     void observe(Engine engine) {
-        gauge("queue_length", "Requests that wait for their turn.", () -> engine.stats().waiting());
+        gauge(
+                "queue_length",
+                "Requests that wait for their turn.",
+                () -> engine.stats().waiting());
         gauge("running", "Answers being generated.", () -> engine.stats().running());
-        gauge("cached_tokens", "Tokens of running requests.", () -> engine.stats().cachedTokens());
-        count("prompt_tokens", "Tokens of prompts that were read.", () -> engine.stats().promptTokens());
-        count("prefix_tokens", "Tokens taken over from requests that began alike.", () -> engine.stats().prefixTokens());
+        gauge(
+                "cached_tokens",
+                "Tokens of running requests.",
+                () -> engine.stats().cachedTokens());
+        count(
+                "prompt_tokens",
+                "Tokens of prompts that were read.",
+                () -> engine.stats().promptTokens());
+        count(
+                "prefix_tokens",
+                "Tokens taken over from requests that began alike.",
+                () -> engine.stats().prefixTokens());
         count("generated_tokens", "Tokens generated.", () -> engine.stats().generatedTokens());
         count("steps", "Forward passes.", () -> engine.stats().steps());
-        count("preemptions", "Running requests put back for want of memory.", () -> engine.stats().preemptions());
+        count(
+                "preemptions",
+                "Running requests put back for want of memory.",
+                () -> engine.stats().preemptions());
         GaugeWithCallback.builder()
                 .name("lorica_pages")
                 .help("Pages of the engine's memory by use.")
@@ -132,8 +158,8 @@ final class Metrics {
     Handler page() {
         ExpositionFormats formats = ExpositionFormats.init();
         return (request, response) -> {
-            ExpositionFormatWriter writer =
-                    formats.findWriter(request.headers().first(HeaderNames.ACCEPT).orElse(""));
+            ExpositionFormatWriter writer = formats.findWriter(
+                    request.headers().first(HeaderNames.ACCEPT).orElse(""));
             ByteArrayOutputStream out = new ByteArrayOutputStream();
             writer.write(out, registry.scrape());
             response.header(HeaderNames.CONTENT_TYPE, writer.getContentType());

@@ -59,13 +59,11 @@ class AccessTest {
     }
 
     private static HttpResponse<String> ask(String model, String key) {
-        return server.post(
-                "/v1/completions", "{'model': '" + model + "', 'prompt': 'The king', 'max_tokens': 3}", key);
+        return server.post("/v1/completions", "{'model': '" + model + "', 'prompt': 'The king', 'max_tokens': 3}", key);
     }
 
     private static HttpResponse<String> load(String name, String path, String key) {
-        return server.post(
-                "/v1/load_lora_adapter", "{'lora_name': '" + name + "', 'lora_path': '" + path + "'}", key);
+        return server.post("/v1/load_lora_adapter", "{'lora_name': '" + name + "', 'lora_path': '" + path + "'}", key);
     }
 
     @Test
@@ -100,7 +98,8 @@ class AccessTest {
         HttpResponse<String> response = ask("tone", "slow-key");
         assertThat(response.statusCode()).isEqualTo(429);
         assertThat(response.headers().firstValue("Retry-After"))
-                .hasValueSatisfying(seconds -> assertThat(Integer.parseInt(seconds)).isBetween(1, 60));
+                .hasValueSatisfying(
+                        seconds -> assertThat(Integer.parseInt(seconds)).isBetween(1, 60));
     }
 
     @Test
@@ -108,7 +107,8 @@ class AccessTest {
         JsonNode before = account();
         JsonNode answer = TestServer.json(ask("tone", "acme-key")).path("usage");
         JsonNode after = account();
-        assertThat(after.path("prompt_tokens").asInt() - before.path("prompt_tokens").asInt())
+        assertThat(after.path("prompt_tokens").asInt()
+                        - before.path("prompt_tokens").asInt())
                 .isEqualTo(answer.path("prompt_tokens").asInt());
         assertThat(after.path("completion_tokens").asInt()
                         - before.path("completion_tokens").asInt())
@@ -181,12 +181,13 @@ class AccessTest {
     void openapi_everyPath_isThere() {
         JsonNode paths = TestServer.json(server.get("/openapi")).path("paths");
         assertThat(paths).hasSizeGreaterThan(10);
-        paths.fieldNames().forEachRemaining(path -> assertThat(server.send(HttpRequest.newBuilder(
-                                        server.uri(path.replace("{name}", "tone")))
-                                .method("PATCH", HttpRequest.BodyPublishers.noBody())
-                                .build())
-                        .statusCode())
-                .as(path)
-                .isEqualTo(405));
+        paths.fieldNames()
+                .forEachRemaining(path -> assertThat(
+                                server.send(HttpRequest.newBuilder(server.uri(path.replace("{name}", "tone")))
+                                                .method("PATCH", HttpRequest.BodyPublishers.noBody())
+                                                .build())
+                                        .statusCode())
+                        .as(path)
+                        .isEqualTo(405));
     }
 }

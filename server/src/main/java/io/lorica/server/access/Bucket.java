@@ -21,7 +21,8 @@ final class Bucket {
     /** How long until {@code amount} is there; zero when it is. */
     Duration until(double amount) {
         Instant now = clock.instant();
-        level = Math.min(perMinute, level + perMinute * Duration.between(last, now).toMillis() / 60_000.0);
+        level = Math.min(
+                perMinute, level + perMinute * Duration.between(last, now).toMillis() / 60_000.0);
         last = now;
         return level >= amount
                 ? Duration.ZERO

@@ -80,7 +80,8 @@ public final class Tenant {
             turnDay();
             if (limits.tokensPerDay() > 0 && today >= limits.tokensPerDay()) {
                 throw tooMany(
-                        "has used " + today + " of " + limits.tokensPerDay() + " tokens of this day (UTC)", untilMidnight());
+                        "has used " + today + " of " + limits.tokensPerDay() + " tokens of this day (UTC)",
+                        untilMidnight());
             }
             if (requestRate != null) {
                 requestRate.take(1);
@@ -102,7 +103,8 @@ public final class Tenant {
         refused++;
         long seconds = Math.max(1, (wait.toMillis() + 999) / 1000);
         return new HttpException(
-                        "tenant '" + name + "' " + what + "; try again in " + seconds + " s", Status.TOO_MANY_REQUESTS_429)
+                        "tenant '" + name + "' " + what + "; try again in " + seconds + " s",
+                        Status.TOO_MANY_REQUESTS_429)
                 .header(HeaderValues.create(HeaderNames.RETRY_AFTER, Long.toString(seconds)));
     }
 
