@@ -4,4 +4,6 @@ package io.lorica.model;
 public interface EncoderModel extends Transformer {
 
     int hiddenSize();
+
+    int vocabularySize();
 }

@@ -8,16 +8,19 @@ import io.helidon.webserver.http.HttpRouting;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
 import io.lorica.model.CausalModel;
+import io.lorica.model.EncoderModel;
 import io.lorica.model.Pretrained;
 import io.lorica.serve.engine.Engine;
 import io.lorica.serve.engine.EngineStats;
 import io.lorica.serve.store.AdapterStore;
 import java.net.URI;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 
 /**
- * A base and its adapters behind OpenAI's API over HTTP.
+ * A base and its adapters behind OpenAI's API over HTTP: a causal model generates, an encoder gives embeddings.
  *
  * <p>Each connection has a virtual thread; what calls native code runs on a few platform threads, and the model on the
  * engine's own. Closing lets running requests end.
@@ -26,7 +29,8 @@ public final class LoricaServer implements AutoCloseable {
     private static final int MOST_CONNECTIONS = 8192;
 
     private final ServerOptions options;
-    private final Engine engine;
+    private final @Nullable Engine engine;
+    private final @Nullable Embedder embedder;
     private final Workers workers = new Workers();
     private final Running running = new Running();
     private final Clients clients;
@@ -35,14 +39,27 @@ public final class LoricaServer implements AutoCloseable {
     private LoricaServer(Pretrained base, AdapterStore store, ServerOptions options) {
         this.options = options;
         Served served = new Served(options.name(), store);
-        CausalModel model = base.causal();
         Metrics metrics = new Metrics(store);
-        engine = Engine.start(model, base.tokenizer(), options.engine());
-        metrics.observe(engine);
-        Generate generate = new Generate(
-                engine, served, base.tokenizer(), model.contextLength(), options, workers, running, metrics);
+        Routes routes = routes(served, metrics);
         clients = new Clients(options.bodyTime());
-        web = web(routing(generate, served, metrics)).start();
+        if (base.model() instanceof EncoderModel encoder) {
+            engine = null;
+            embedder = new Embedder(encoder, options.engine().maxQueue());
+            routes.known(
+                    Method.POST,
+                    "/v1/embeddings",
+                    new Embeddings(embedder, served, base.tokenizer(), options, workers, running));
+        } else {
+            CausalModel model = base.causal();
+            embedder = null;
+            engine = Engine.start(model, base.tokenizer(), options.engine());
+            metrics.observe(engine);
+            Generate generate = new Generate(
+                    engine, served, base.tokenizer(), model.contextLength(), options, workers, running, metrics);
+            routes.known(Method.POST, "/v1/chat/completions", generate.chat())
+                    .known(Method.POST, "/v1/completions", generate.text());
+        }
+        web = web(routes.routing()).start();
     }
 
     /**
@@ -61,15 +78,13 @@ public final class LoricaServer implements AutoCloseable {
     }
 
     EngineStats stats() {
-        return engine.stats();
+        return Objects.requireNonNull(engine, "an encoder has no engine").stats();
     }
 
-    private HttpRouting.Builder routing(Generate generate, Served served, Metrics metrics) {
+    private Routes routes(Served served, Metrics metrics) {
         Models models = new Models(served);
         Admin admin = new Admin(served, Optional.ofNullable(options.adapters()), workers, options.bodyBytes());
         return new Routes(options.keys(), metrics)
-                .known(Method.POST, "/v1/chat/completions", generate.chat())
-                .known(Method.POST, "/v1/completions", generate.text())
                 .known(Method.GET, "/v1/models", models.list())
                 .known(Method.GET, "/v1/models/{name}", models.one())
                 .known(Method.GET, "/v1/usage", new Accounts(options.keys())::show)
@@ -80,8 +95,7 @@ public final class LoricaServer implements AutoCloseable {
                 .open(Method.GET, "/health", this::ready)
                 .open(Method.GET, "/health/live", (_, response) -> response.send("ok\n"))
                 .open(Method.GET, "/health/ready", this::ready)
-                .open(Method.GET, "/health/started", (_, response) -> response.send("ok\n"))
-                .routing();
+                .open(Method.GET, "/health/started", (_, response) -> response.send("ok\n"));
     }
 
     private void ready(ServerRequest request, ServerResponse response) {
@@ -113,6 +127,11 @@ public final class LoricaServer implements AutoCloseable {
         web.stop();
         clients.close();
         workers.close();
-        engine.close();
+        if (engine != null) {
+            engine.close();
+        }
+        if (embedder != null) {
+            embedder.close();
+        }
     }
 }

@@ -53,7 +53,10 @@ final class Routes {
     HttpRouting.Builder routing() {
         return routing.any(counted("other", (request, _) -> {
             throw new HttpException(
-                    "there is no " + request.path().path() + " here; GET /openapi lists what is", Status.NOT_FOUND_404);
+                    "there is no " + request.path().path()
+                            + " here; GET /openapi lists what there is (generation needs a"
+                            + " causal base, embeddings an encoder)",
+                    Status.NOT_FOUND_404);
         }));
     }
 

@@ -89,6 +89,11 @@ sealed class BertModel extends LoadedModel implements EncoderModel permits BertC
     }
 
     @Override
+    public int vocabularySize() {
+        return config.vocabSize();
+    }
+
+    @Override
     public int contextLength() {
         return config.contextLength();
     }
