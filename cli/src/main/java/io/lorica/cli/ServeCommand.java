@@ -2,6 +2,8 @@ package io.lorica.cli;
 
 import io.lorica.model.Pretrained;
 import io.lorica.serve.engine.EngineOptions;
+import io.lorica.serve.engine.EngineOptions.Paging;
+import io.lorica.serve.engine.EngineOptions.Scheduling;
 import io.lorica.serve.store.AdapterStore;
 import io.lorica.server.LoricaServer;
 import io.lorica.server.ServerOptions;
@@ -12,6 +14,7 @@ import java.net.InetAddress;
 import java.net.UnknownHostException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -23,8 +26,10 @@ import picocli.CommandLine.Option;
 @Command(
         name = "serve",
         header = "Serve a base and its adapters over HTTP.",
-        description = "Answers OpenAI's API (/v1/chat/completions, /v1/completions, /v1/models). Clients name the base,"
-                + " an adapter, or a blend such as tone:0.7+law:0.5; see docs/serving.md.",
+        description =
+                "Answers OpenAI's API (/v1/chat/completions, /v1/completions, /v1/models; /v1/embeddings where the base is an"
+                        + " encoder). Clients name the base,"
+                        + " an adapter, or a blend such as tone:0.7+law:0.5; see docs/serving.md.",
         footer = {"", "Example: lorica serve --model smollm2-135m-instruct --adapters adapters --port 8000"})
 final class ServeCommand implements Callable<Integer> {
 
@@ -116,8 +121,33 @@ final class ServeCommand implements Callable<Integer> {
                 description = "A request that waits longer is refused (default: ${DEFAULT-VALUE}; 0 for ever).")
         int patience = (int) EngineOptions.DEFAULT.patience().toSeconds();
 
+        @Option(
+                names = "--overcommit",
+                description = "Let requests in when what they have now fits, not all they may ever add.")
+        boolean overcommit;
+
+        @Option(
+                names = "--no-prefixes",
+                description = "Keep nothing of a request for later ones that begin alike (docs/security.md).")
+        boolean noPrefixes;
+
+        @Option(
+                names = "--first-token-aim",
+                paramLabel = "SECONDS",
+                description =
+                        "Refuse at once who cannot have a first token in time (default: ${DEFAULT-VALUE}, no aim).")
+        int firstTokenAim;
+
         EngineOptions toEngine() {
-            return new EngineOptions(maxSequences, stepTokens, cacheTokens, maxQueue, Duration.ofSeconds(patience));
+            Paging paging = Paging.DEFAULT;
+            Scheduling scheduling = Scheduling.DEFAULT;
+            return new EngineOptions(maxSequences, stepTokens, cacheTokens, maxQueue, Duration.ofSeconds(patience))
+                    .with(new Paging(paging.pageTokens(), overcommit, !noPrefixes, paging.mergeAfter()))
+                    .with(new Scheduling(
+                            scheduling.fair(),
+                            scheduling.clusterAdapters(),
+                            Duration.ofSeconds(firstTokenAim),
+                            scheduling.prefetch()));
         }
     }
 
@@ -131,7 +161,8 @@ final class ServeCommand implements Callable<Integer> {
 
     private void warn() {
         try {
-            if (keys == null && !InetAddress.getByName(host).isLoopbackAddress()) {
+            boolean here = Arrays.stream(InetAddress.getAllByName(host)).allMatch(InetAddress::isLoopbackAddress);
+            if (keys == null && !here) {
                 console.note("anybody who reaches " + host + " may use this server; --keys asks for API keys");
             }
         } catch (UnknownHostException e) {
@@ -143,10 +174,6 @@ final class ServeCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         long budget = Memory.parse(adapterMemory);
         ServerOptions options = options();
-        if (adapters != null && base.format().quantized()) {
-            throw new LoricaException.Unsupported("adapters cannot be served on a base held in " + base.weights
-                    + " yet; leave --weights or --adapters out");
-        }
         warn();
         base.useThreads();
         CountDownLatch asked = new CountDownLatch(1);

@@ -58,10 +58,15 @@ class ServeCommandTest {
     }
 
     @Test
-    void adapters_onQuantizedBase_refusedBeforeLoading() {
-        Cli run = Cli.run("serve", "--model", "lorica-tiny", "--weights", "int8", "--adapters", folder.toString());
+    void adapters_missingDirectory_isWrongUse() {
+        Cli run = Cli.run(
+                "serve",
+                "--model",
+                "lorica-tiny",
+                "--adapters",
+                folder.resolve("none").toString());
         assertThat(run.code()).isEqualTo(2);
-        assertThat(run.err()).contains("--weights");
+        assertThat(run.err()).contains("none", "one folder per adapter");
     }
 
     @Test

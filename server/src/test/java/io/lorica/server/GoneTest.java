@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.io.IOException;
 import java.io.OutputStream;
+import java.net.InetAddress;
 import java.net.Socket;
 import java.nio.file.Path;
 import java.util.function.UnaryOperator;
@@ -33,7 +34,8 @@ class GoneTest {
     @ValueSource(booleans = {true, false})
     void client_goesAway_answerIsCancelled(boolean stream) throws Exception {
         try (TestServer server = new TestServer(adapters, UnaryOperator.identity())) {
-            try (Socket socket = new Socket("127.0.0.1", server.server.address().getPort())) {
+            try (Socket socket = new Socket(
+                    InetAddress.getLoopbackAddress(), server.server.address().getPort())) {
                 write(
                         socket,
                         "{\"model\": \"law\", \"prompt\": \"Once\", \"temperature\": 0, \"max_tokens\": " + TOKENS
@@ -52,7 +54,9 @@ class GoneTest {
     @Test
     void client_sendsTwoRequestsAtOnce_bothAreAnsweredInOrder() throws Exception {
         try (TestServer server = new TestServer(adapters, UnaryOperator.identity());
-                Socket socket = new Socket("127.0.0.1", server.server.address().getPort())) {
+                Socket socket = new Socket(
+                        InetAddress.getLoopbackAddress(),
+                        server.server.address().getPort())) {
             write(socket, "{\"model\": \"law\", \"prompt\": \"Once\", \"max_tokens\": 40}");
             write(socket, "{\"model\": \"tone\", \"prompt\": \"Once\", \"max_tokens\": 1}");
             StringBuilder answers = new StringBuilder();
@@ -69,7 +73,8 @@ class GoneTest {
     @Test
     void close_whileAnswering_finishesTheAnswer() throws Exception {
         TestServer server = new TestServer(adapters, UnaryOperator.identity());
-        try (Socket socket = new Socket("127.0.0.1", server.server.address().getPort())) {
+        try (Socket socket = new Socket(
+                InetAddress.getLoopbackAddress(), server.server.address().getPort())) {
             write(socket, "{\"model\": \"law\", \"prompt\": \"Once\", \"temperature\": 0, \"max_tokens\": 100}");
             while (server.server.stats().generatedTokens() == 0) {
                 Thread.sleep(1);
