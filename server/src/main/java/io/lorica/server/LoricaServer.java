@@ -93,9 +93,16 @@ public final class LoricaServer implements AutoCloseable {
                 .known(Method.GET, "/metrics", admin.metrics(options.keys(), metrics))
                 .open(Method.GET, "/openapi", Json.resource("openapi.json"))
                 .open(Method.GET, "/health", this::ready)
-                .open(Method.GET, "/health/live", (_, response) -> response.send("ok\n"))
+                .open(Method.GET, "/health/live", this::live)
                 .open(Method.GET, "/health/ready", this::ready)
                 .open(Method.GET, "/health/started", (_, response) -> response.send("ok\n"));
+    }
+
+    private void live(ServerRequest request, ServerResponse response) {
+        if (engine != null && !engine.alive()) {
+            throw new HttpException("the engine has ended; its log says why", Status.SERVICE_UNAVAILABLE_503);
+        }
+        response.send("ok\n");
     }
 
     private void ready(ServerRequest request, ServerResponse response) {

@@ -168,6 +168,17 @@ class AccessTest {
     }
 
     @Test
+    void load_forAnotherBase_isRefusedAndNotAnnounced() throws IOException {
+        copy(
+                Path.of("..", "adapter", "src", "test", "resources", "peft", "plain"),
+                adapters().resolve("foreign"));
+        HttpResponse<String> response = load("foreign", "foreign", "root-key");
+        assertThat(response.statusCode()).as(response.body()).isBetween(400, 422);
+        assertThat(TestServer.json(response).at("/error/message").asText()).isNotEmpty();
+        assertThat(ask("foreign", "root-key").statusCode()).isEqualTo(404);
+    }
+
+    @Test
     void metrics_afterAnswers_countThemByAdapter() {
         ask("tone", "root-key");
         assertThat(server.get("/metrics", "root-key").body())

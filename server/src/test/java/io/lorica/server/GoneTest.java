@@ -7,7 +7,10 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.net.InetAddress;
 import java.net.Socket;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -68,6 +71,48 @@ class GoneTest {
             }
             assertThat(answers.toString().split("HTTP/1.1 200")).hasSize(3);
         }
+    }
+
+    @Test
+    void body_thatDoesNotCome_breaksTheConnection() throws Exception {
+        try (TestServer server = new TestServer(adapters, GoneTest::impatient);
+                Socket socket = new Socket(
+                        InetAddress.getLoopbackAddress(),
+                        server.server.address().getPort())) {
+            socket.setSoTimeout(20_000);
+            socket.getOutputStream()
+                    .write("POST /v1/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{"
+                            .getBytes(UTF_8));
+            assertThat(ended(socket)).isTrue();
+            assertThat(server.get("/health/ready").statusCode()).isEqualTo(200);
+        }
+    }
+
+    private static boolean ended(Socket socket) throws IOException {
+        try {
+            return socket.getInputStream().read() < 0;
+        } catch (SocketTimeoutException _) {
+            return false;
+        } catch (SocketException _) {
+            return true; // reset
+        }
+    }
+
+    private static ServerOptions impatient(ServerOptions options) {
+        return new ServerOptions(
+                options.name(),
+                options.host(),
+                options.port(),
+                options.engine(),
+                options.answerTokens(),
+                options.choices(),
+                options.bodyBytes(),
+                Duration.ofMillis(300),
+                options.answerTime(),
+                options.drainTime(),
+                options.streamTokens(),
+                options.keys(),
+                options.adapters());
     }
 
     @Test

@@ -160,7 +160,7 @@ class RealClientsTest {
                 .temperature(0.0)
                 .maxTokens(8)
                 .build();
-        StringBuffer text = new StringBuffer();
+        StringBuilder text = new StringBuilder();
         CompletableFuture<ChatResponse> done = new CompletableFuture<>();
         model.chat("Hello", new StreamingChatResponseHandler() {
             @Override

@@ -118,6 +118,14 @@ class RefusalsTest {
     }
 
     @Test
+    void queue_full_saysWhenToTryAgain() {
+        HttpResponse<String> response =
+                server.post(PATH, "{'model': 'law', 'prompt': 'The', 'n': 64, 'max_tokens': 400}");
+        assertRefused(response, 429, "waiting");
+        assertThat(response.headers().firstValue("Retry-After")).hasValue("1");
+    }
+
+    @Test
     void path_unknown_isNotFound() {
         assertRefused(server.get("/v1/nothing"), 404, "/v1/nothing");
     }

@@ -78,6 +78,11 @@ public final class Engine implements AutoCloseable {
         return entry;
     }
 
+    /** Whether its thread runs; it ends before {@link #close} only by an error that no request can be blamed for. */
+    public boolean alive() {
+        return thread.isAlive();
+    }
+
     public EngineStats stats() {
         EngineStats last = stats;
         return new EngineStats(
