@@ -26,6 +26,9 @@ final class Commands {
         line.addSubcommand(new KeyCommand(console));
         line.addSubcommand(new LogitsCommand(console));
         line.addSubcommand(adapter(console));
+        line.addSubcommand(new CommandLine(new AnalyzeCommand())
+                .addSubcommand(new AnalyzeNormsCommand(console))
+                .addSubcommand(new AnalyzeGradientCommand(console)));
         line.addSubcommand(new CommandLine(new BenchCommand())
                 .addSubcommand(new BenchFinetuneCommand(console))
                 .addSubcommand(new BenchStartCommand(console)));

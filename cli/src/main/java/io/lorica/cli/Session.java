@@ -82,6 +82,11 @@ final class Session implements AutoCloseable {
         return stack.merge(Map.of(ADAPTER, 1.0), options);
     }
 
+    /** Lets the base alone compute from now on. */
+    void disableAdapter() {
+        stack.disable();
+    }
+
     Pretrained pretrained() {
         return pretrained;
     }

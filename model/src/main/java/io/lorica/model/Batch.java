@@ -17,17 +17,19 @@ import org.jspecify.annotations.Nullable;
  * @param segments {@code [T]} int64, which of the texts of a pair a token is of (BERT's token types); null when all are
  *     of the first
  * @param cache keys and values of earlier tokens, one entry per sequence, or null when every sequence is whole
+ * @param observer sees what attention computes with, or null when nobody looks
  */
 public record Batch(
         Tensor tokens,
         Tensor positions,
         int[] lengths,
         @Nullable Tensor segments,
-        @Nullable KvCache cache) {
+        @Nullable KvCache cache,
+        @Nullable AttentionObserver observer) {
 
     /** A batch of single texts. */
     public Batch(Tensor tokens, Tensor positions, int[] lengths, @Nullable KvCache cache) {
-        this(tokens, positions, lengths, null, cache);
+        this(tokens, positions, lengths, null, cache, null);
     }
 
     /** Whole sequences, each starting at position 0. The tensors belong to the caller's innermost scope. */
@@ -78,7 +80,18 @@ public record Batch(
             throw new LoricaException.BadInput(
                     joined.length + " token types for " + totalTokens() + " tokens; give one per token");
         }
-        return new Batch(tokens, positions, lengths, Tensors.of(joined), cache);
+        return new Batch(tokens, positions, lengths, Tensors.of(joined), cache, observer);
+    }
+
+    /** The same batch, whose attention {@code eye} sees: causal and bidirectional self-attention, not T5's. */
+    public Batch observedBy(AttentionObserver eye) {
+        return new Batch(tokens, positions, lengths, segments, cache, eye);
+    }
+
+    void observe(AttentionObserver.Operands operands) {
+        if (observer != null) {
+            observer.see(operands);
+        }
     }
 
     /** Where each sequence begins: {@code [sequences]} int64, owned by the caller's innermost scope. */

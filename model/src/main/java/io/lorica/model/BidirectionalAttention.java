@@ -22,6 +22,7 @@ public record BidirectionalAttention(String name, int heads, int headDim, double
      * @return {@code [T, heads * headDim]}, owned by the caller's innermost scope
      */
     public Tensor forward(Tensor q, Tensor k, Tensor v, Batch batch, Pass pass) {
+        batch.observe(new AttentionObserver.Operands(name, heads, heads, headDim, q, k, v));
         try (Scope scope = Scope.open()) {
             List<Tensor> outputs = new ArrayList<>();
             int[] lengths = batch.lengths();

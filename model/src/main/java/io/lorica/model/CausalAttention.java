@@ -67,6 +67,7 @@ public record CausalAttention(int heads, int keyHeads, int headDim, int window) 
 
     /** The same with dropout of the attention weights. */
     public Tensor forward(Tensor q, Tensor k, Tensor v, Batch batch, int layer, AttentionDropout dropout) {
+        batch.observe(new AttentionObserver.Operands(Integer.toString(layer), heads, keyHeads, headDim, q, k, v));
         try (Scope scope = Scope.open()) {
             List<Part> parts = new ArrayList<>();
             Tensor output;

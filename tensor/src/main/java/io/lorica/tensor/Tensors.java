@@ -2,6 +2,7 @@ package io.lorica.tensor;
 
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
+import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
 import org.bytedeco.pytorch.Tensor;
@@ -17,6 +18,14 @@ public final class Tensors {
         Tensor tensor = empty(DType.F32, shape);
         requireCount(values.length, tensor);
         new FloatPointer(tensor.data_ptr()).put(values, 0, values.length);
+        return tensor;
+    }
+
+    /** A float64 tensor that owns a copy of {@code values}, row-major. */
+    public static Tensor of(double[] values, long... shape) {
+        Tensor tensor = empty(DType.F64, shape);
+        requireCount(values.length, tensor);
+        new DoublePointer(tensor.data_ptr()).put(values, 0, values.length);
         return tensor;
     }
 

@@ -1,6 +1,5 @@
 package io.lorica.train.report;
 
-import java.awt.Color;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.SequencedMap;
@@ -26,12 +25,7 @@ public final class AccuracyPlot {
                 .yAxisTitle("accuracy")
                 .build();
         var style = chart.getStyler();
-        style.setChartBackgroundColor(Color.WHITE);
-        style.setPlotBorderVisible(false);
-        style.setPlotGridLinesColor(new Color(225, 225, 225));
-        style.setLegendPosition(Styler.LegendPosition.OutsideE);
-        style.setLegendBorderColor(new Color(225, 225, 225));
-        style.setMarkerSize(7);
+        ChartStyle.apply(style, Styler.LegendPosition.OutsideE);
         style.setXAxisDecimalPattern("#,##0");
         style.setYAxisDecimalPattern("0.00");
         lines.forEach((name, points) -> {

@@ -68,12 +68,7 @@ public final class LossPlot {
                 .yAxisTitle("loss (nats per token)")
                 .build();
         var style = chart.getStyler();
-        style.setChartBackgroundColor(Color.WHITE);
-        style.setPlotBorderVisible(false);
-        style.setPlotGridLinesColor(new Color(225, 225, 225));
-        style.setLegendPosition(Styler.LegendPosition.InsideNE);
-        style.setLegendBorderColor(new Color(225, 225, 225));
-        style.setMarkerSize(7);
+        ChartStyle.apply(style, Styler.LegendPosition.InsideNE);
         style.setYAxisLogarithmic(logarithmic);
         style.setXAxisDecimalPattern("#,##0");
         style.setYAxisDecimalPattern("0.0##");
