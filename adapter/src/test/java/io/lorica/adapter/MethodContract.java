@@ -26,6 +26,8 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What every method must do. A method's test extends this and adds what is its own. */
 abstract class MethodContract {
@@ -305,6 +307,66 @@ abstract class MethodContract {
                 .hasMessageContaining("did you mean 'target_modules'");
     }
 
+    /** Whether it is refused on a quantized base; the reason is {@link Method#needsExactWeights}. */
+    private boolean refusedOn(BaseModel held) {
+        AdapterConfig config = TinyModels.config(method(), settings());
+        return config.method()
+                .needsExactWeights(config.settings())
+                .map(reason -> {
+                    assertThatThrownBy(() -> create(held, settings(), new Seed(7)))
+                            .isInstanceOf(LoricaException.Unsupported.class)
+                            .hasMessageContaining(reason)
+                            .hasMessageContaining("load the base with dense weights");
+                    return true;
+                })
+                .orElse(false);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"int8", "int4", "gguf"})
+    void quantizedBase_fresh_startsAtTheBaseAndLearns(String format) {
+        try (BaseModel held = TinyModels.quantized(base(), format);
+                AdapterStack on = new AdapterStack(held)) {
+            if (refusedOn(held)) {
+                return;
+            }
+            float[] bare = TinyModels.logits(held, TinyModels.PROMPT);
+            Adapter adapter = create(held, settings(), new Seed(7));
+            on.add("a", adapter).activate("a");
+            assertThat(TinyModels.difference(TinyModels.logits(held, TinyModels.PROMPT), bare))
+                    .isLessThan(10 * startTolerance());
+            TinyModels.shake(adapter, 0.1);
+            loss(held, true);
+            assertThat(adapter.trainables())
+                    .allSatisfy(trainable -> assertThat(gradient(trainable))
+                            .as(trainable.name())
+                            .doesNotContain(Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY));
+            assertThat(adapter.trainables())
+                    .anySatisfy(trainable -> assertThat(gradient(trainable)[largest(gradient(trainable))])
+                            .isNotZero());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"int8", "int4", "gguf"})
+    void quantizedBase_saveThenLoad_computesTheSame(String format, @TempDir Path out) {
+        try (BaseModel held = TinyModels.quantized(base(), format);
+                AdapterStack on = new AdapterStack(held)) {
+            if (refusedOn(held)) {
+                return;
+            }
+            Adapter adapter = create(held, settings(), new Seed(7));
+            TinyModels.shake(adapter, 0.1);
+            adapter.save(out);
+            on.add("a", adapter).add("b", Adapter.load(held, out, LoadOptions.STRICT));
+            on.activate("a");
+            float[] before = TinyModels.logits(held, TinyModels.PROMPT);
+            on.activate("b");
+            assertThat(TinyModels.difference(TinyModels.logits(held, TinyModels.PROMPT), before))
+                    .isLessThan(1e-5);
+        }
+    }
+
     /** Saves an adapter of these settings with {@code save_as: lora} and reads it as the plain LoRA that it is then. */
     void assertSavedAsLora(String settings, Path out) {
         Adapter adapter = Adapter.create(
@@ -330,6 +392,10 @@ abstract class MethodContract {
 
     /** A fixed random combination of all logits. */
     double loss(boolean backward) {
+        return loss(model, backward);
+    }
+
+    static double loss(BaseModel model, boolean backward) {
         try (Scope _ = Scope.open();
                 Grad _ = backward ? Grad.enabled() : Grad.disabled()) {
             Batch batch = Batch.of(List.of(TinyModels.PROMPT));

@@ -8,6 +8,7 @@ import io.lorica.model.CausalModel;
 import io.lorica.model.ClassifierModel;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelLoader;
+import io.lorica.model.ModelStore;
 import io.lorica.model.Pass;
 import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
@@ -41,6 +42,20 @@ final class TinyModels {
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    /** A fixture held in a format; for {@code gguf} the fixture that is a GGUF file of quantized blocks. */
+    static BaseModel quantized(String name, String format) {
+        WeightFormat held = WeightFormat.parse(format);
+        return held.equals(WeightFormat.GGUF)
+                ? ModelStore.standard()
+                        .open(
+                                Path.of("..", "model", "src", "test", "resources", "fixtures", "quantized.gguf")
+                                        .toString(),
+                                DType.F32,
+                                held)
+                        .model()
+                : open(name, DType.F32, held);
     }
 
     static Path peft(String name) {

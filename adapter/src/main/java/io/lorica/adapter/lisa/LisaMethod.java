@@ -13,7 +13,6 @@ import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.SiteShape;
 import io.lorica.adapter.TrainingRule;
 import io.lorica.model.BaseModel;
-import io.lorica.model.Parameter;
 import io.lorica.model.Site;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
@@ -97,14 +96,12 @@ public final class LisaMethod implements Method {
     }
 
     @Override
+    public Optional<String> needsExactWeights(MethodConfig config) {
+        return Optional.of("it trains the weights themselves, and small steps would be lost in so few bits");
+    }
+
+    @Override
     public Shared share(MethodConfig config, BaseModel model, List<Site> sites, Calibration calibration, Seed seed) {
-        for (Parameter parameter : model.parameters().values()) {
-            if (parameter.quantized()) {
-                throw new LoricaException.Unsupported("method 'lisa' trains the weights themselves, and "
-                        + parameter.name() + " is held quantized; load the base without quantization, or train an"
-                        + " adapter on it");
-            }
-        }
         return new LisaWeights(model, (LisaConfig) config);
     }
 
