@@ -95,11 +95,17 @@ final class EngineMemory implements AutoCloseable {
             chain.adopt(candidate.tokens(), candidate.used(), cache);
         }
         int first = options.overcommit() ? cache.missing(candidate.used() + 1) : 0;
-        if (!makeRoom(first + adapters.missing(blend))) {
+        Blend present = adapters.present(blend);
+        adapters.hold(present); // its own idle adapters must not make room for it
+        boolean room = makeRoom(first + adapters.missing(blend));
+        if (room) {
+            adapters.hold(blend);
+        }
+        adapters.release(present);
+        if (!room) {
             cache.close();
             return false;
         }
-        adapters.hold(blend);
         prefixTokens += cache.length();
         candidate.seat(new Running.Seat(cache, chain));
         return true;

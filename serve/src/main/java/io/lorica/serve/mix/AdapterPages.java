@@ -82,6 +82,13 @@ public final class AdapterPages {
         return cursor.pages;
     }
 
+    /** The parts whose adapters are held already, used or not. */
+    public Blend present(Blend blend) {
+        return new Blend(blend.parts().stream()
+                .filter(part -> residents.containsKey(part.adapter()))
+                .toList());
+    }
+
     /** Pages that must be free before these adapters can all be held. */
     public int missing(Blend blend) {
         return blend.parts().stream()

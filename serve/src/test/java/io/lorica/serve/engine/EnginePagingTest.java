@@ -160,7 +160,7 @@ class EnginePagingTest {
         try (Engine engine = engine(8192, false, false)) {
             alone = answers(engine, false);
         }
-        Engine engine = engine(smallest() + 32, true, true);
+        Engine engine = engine(smallest() + 128, true, true);
         assertThat(answers(engine, true)).isEqualTo(alone);
         assertThat(answers(engine, true)).isEqualTo(alone);
         engine.close();
