@@ -4,10 +4,13 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Site;
+import io.lorica.model.WeightFormat;
+import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.DoubleConsumer;
 
 /**
  * An adaptation method: how its configuration reads, what it puts on a site, and what it changes about training.
@@ -31,7 +34,7 @@ public interface Method {
      * sizes that do not divide, an embedding where only linear maps will do.
      *
      * @param where the source of the configuration, for messages
-     * @throws io.lorica.tensor.LoricaException.BadInput naming the site, its shape and the key at fault
+     * @throws LoricaException.BadInput naming the site, its shape and the key at fault
      */
     default void validate(MethodConfig config, SiteShape site, String where) {}
 
@@ -57,7 +60,7 @@ public interface Method {
      * The configuration under which tensors from a file are put on the sites; drops expensive initial values that the
      * file replaces anyway.
      *
-     * @throws io.lorica.tensor.LoricaException.Unsupported where such a file cannot be right on the unchanged base
+     * @throws LoricaException.Unsupported where such a file cannot be right on the unchanged base
      */
     default MethodConfig loading(MethodConfig config, String where) {
         return config;
@@ -93,6 +96,24 @@ public interface Method {
      * @param seed this site's own stream
      */
     SiteAdapter adapt(MethodConfig config, Site site, Shared shared, Seed seed);
+
+    /**
+     * Replaces the weights of the sites that {@code lora} targets by quantized ones, until what is returned is closed, and
+     * puts what these lack most into an adapter: a start for training on a quantized base.
+     *
+     * @param model with dense weights
+     * @param lora a configuration of method {@code lora}, for linear maps and without variants
+     * @param format of the frozen part: nf4, int4 or int8
+     * @param iterations rounds of choosing the two parts in turn, at least 1
+     * @param progress hears which fraction of the sites is done
+     * @throws LoricaException.BadInput where a site cannot be held in that format, before any is touched
+     * @throws LoricaException.Unsupported where the method has no such start
+     */
+    default QuantizedSplit splitQuantized(
+            BaseModel model, AdapterConfig lora, WeightFormat format, int iterations, DoubleConsumer progress) {
+        throw new LoricaException.Unsupported(
+                "method '" + info().name() + "' has no start of its own on a quantized" + " base; pissa has");
+    }
 
     /**
      * What PEFT's key {@code bias} calls training the biases of the adapted sites; empty where PEFT's configuration of

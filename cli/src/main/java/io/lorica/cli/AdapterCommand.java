@@ -8,7 +8,7 @@ import picocli.CommandLine.Spec;
 /** {@code lorica adapter}: what its children have in common is only the word. */
 @Command(
         name = "adapter",
-        header = "Inspect, verify, merge, truncate and convert files of adapters.",
+        header = "Inspect, verify, merge, truncate, convert and prepare adapters.",
         footer = {"", "Example: lorica adapter inspect my-adapter"})
 final class AdapterCommand implements Runnable {
 

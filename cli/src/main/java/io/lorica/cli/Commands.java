@@ -54,6 +54,7 @@ final class Commands {
                 .addSubcommand(new AdapterVerifyCommand(console))
                 .addSubcommand(new AdapterMergeCommand(console))
                 .addSubcommand(new AdapterConvertCommand(console))
-                .addSubcommand(new AdapterTruncateCommand(console));
+                .addSubcommand(new AdapterTruncateCommand(console))
+                .addSubcommand(new AdapterQPissaCommand(console));
     }
 }

@@ -155,6 +155,7 @@ final class CompareCommand implements Callable<Integer> {
                         run.heldOut(),
                         method,
                         run.adapter(),
+                        null,
                         run.training(),
                         run.template(),
                         run.columns(),

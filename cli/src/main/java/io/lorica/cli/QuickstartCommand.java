@@ -82,6 +82,7 @@ final class QuickstartCommand implements Callable<Integer> {
                 0,
                 "lora",
                 settings.adapter(),
+                null,
                 settings.training(),
                 settings.template(),
                 settings.columns(),

@@ -2,6 +2,7 @@ package io.lorica.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.adapter.AdapterConfig;
 import io.lorica.model.ModelStore;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Memory;
@@ -10,6 +11,7 @@ import io.lorica.train.MemoryPlan;
 import io.lorica.train.Trainer;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
@@ -71,6 +73,14 @@ final class TrainCommand implements Callable<Integer> {
                     + " classifier); also key 'task_type'.")
     @Nullable
     String taskType;
+
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description = "Go on from this adapter, with its method and settings, instead of a fresh one; also key"
+                    + " 'adapter'.")
+    @Nullable
+    Path adapter;
 
     @Option(names = "--out", paramLabel = "DIR", description = "Run directory; also key 'out'.")
     @Nullable
@@ -156,7 +166,9 @@ final class TrainCommand implements Callable<Integer> {
         }
         String heldOut = or(text(evalData), Settings.take(settings, "eval_data"));
         String name = or(method, Settings.take(settings, "method"));
-        String chosen = name == null ? "lora" : name;
+        String start = or(text(adapter), Settings.take(settings, "adapter"));
+        Path from = start == null ? null : Path.of(start);
+        String chosen = from == null ? name == null ? "lora" : name : methodOf(from, name);
         if (weights != null) {
             boolean dense = ModelOptions.dense(weights).isPresent();
             settings.put("weights", dense ? "dense" : weights);
@@ -168,6 +180,15 @@ final class TrainCommand implements Callable<Integer> {
             settings.put("task_type", taskType);
         }
         RunSettings run = RunSettings.parse(chosen, settings, config == null ? "--set" : config.toString());
+        if (from != null && !run.adapter().isEmpty()) {
+            throw new LoricaException.BadInput("the adapter " + from + " keeps its own "
+                    + String.join(
+                            ", ",
+                            List.copyOf(run.adapter().properties()).stream()
+                                    .map(Map.Entry::getKey)
+                                    .toList())
+                    + "; leave that out, or leave --adapter out for a fresh one");
+        }
         return new FineTune.Spec(
                 reference,
                 Path.of(rows),
@@ -175,11 +196,22 @@ final class TrainCommand implements Callable<Integer> {
                 run.heldOut(),
                 chosen,
                 run.adapter(),
+                from,
                 run.training(),
                 run.template(),
                 run.columns(),
                 trainsNothing ? null : Path.of(given("--out", directory, null)),
                 resume);
+    }
+
+    /** @param wanted method the user named; null for none */
+    private static String methodOf(Path adapter, @Nullable String wanted) {
+        String own = AdapterConfig.read(adapter).method().info().name();
+        if (wanted != null && !wanted.equals(own)) {
+            throw new LoricaException.BadInput("the adapter " + adapter + " is one of method '" + own + "', not '"
+                    + wanted + "'; leave --method out, or leave --adapter out for a fresh one");
+        }
+        return own;
     }
 
     private void describe(FineTune job) {

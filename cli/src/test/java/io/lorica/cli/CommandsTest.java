@@ -118,6 +118,57 @@ class CommandsTest {
     }
 
     @Test
+    void train_fromAnAdapter_beginsWhereThatEnded() {
+        String more = folder.resolve("more").toString();
+        Cli trained = train(rows, more, "--adapter", run, "--set", "max_steps=1", "--json");
+        assertThat(trained.code()).as(trained.err()).isZero();
+        JsonNode first = read(run).get("results");
+        assertThat(json(trained).get("loss_before").asText())
+                .startsWith(first.get("held-out loss after").asText().substring(0, 5));
+    }
+
+    @Test
+    void train_fromAnAdapterWithOtherSettings_isRefused() {
+        Cli refused = train(rows, folder.resolve("none").toString(), "--adapter", run, "--set", "r=4");
+        assertThat(refused.code()).isEqualTo(2);
+        assertThat(refused.err()).contains("keeps its own r;");
+    }
+
+    @Test
+    void adapterQpissa_split_trainsOnItsQuantizedModel() {
+        String split = folder.resolve("qpissa").toString();
+        Cli made = Cli.run(
+                "adapter", "qpissa", "--model", MODEL, "--rank", "4", "--iterations", "2", "--out", split, "--json");
+        assertThat(made.code()).as(made.err()).isZero();
+        assertThat(json(made).get("reduction").asDouble()).isBetween(0.01, 0.99);
+        Cli trained = Cli.run(
+                "train",
+                "--model",
+                split,
+                "--weights",
+                "nf4",
+                "--adapter",
+                split + "/pissa_init",
+                "--data",
+                rows,
+                "--out",
+                folder.resolve("on-qpissa").toString(),
+                "--set",
+                "max_steps=1",
+                "--set",
+                "threads=1");
+        assertThat(trained.code()).as(trained.err()).isZero();
+    }
+
+    private static JsonNode read(String directory) {
+        try {
+            return JSON.readTree(Path.of(directory, "run.json").toFile());
+        } catch (IOException e) {
+            throw new java.io.UncheckedIOException(e);
+        }
+    }
+
+    @Test
     void train_missingData_isNamedBeforeAnythingIsLoaded() {
         Cli wrong = train("nowhere.jsonl", folder.resolve("none").toString());
         assertThat(wrong.code()).isEqualTo(2);

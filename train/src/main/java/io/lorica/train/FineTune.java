@@ -6,6 +6,7 @@ import io.lorica.adapter.Adapter;
 import io.lorica.adapter.AdapterConfig;
 import io.lorica.adapter.AdapterStack;
 import io.lorica.adapter.Fingerprint;
+import io.lorica.adapter.LoadOptions;
 import io.lorica.adapter.Provenance;
 import io.lorica.adapter.SelfTest;
 import io.lorica.model.ModelStore;
@@ -75,6 +76,7 @@ public final class FineTune implements AutoCloseable {
      * @param heldOut examples to hold out; 0 for none, -1 for a tenth, at most 100
      * @param method as {@code lorica methods} lists it
      * @param settings the method's own keys
+     * @param start an adapter to go on from, whose method and settings are kept; null for a fresh one
      * @param columns names of data columns; empty to go by the usual names
      * @param out the run directory; null for a job that is checked or planned but never run
      */
@@ -85,6 +87,7 @@ public final class FineTune implements AutoCloseable {
             int heldOut,
             String method,
             ObjectNode settings,
+            @Nullable Path start,
             TrainConfig training,
             Template template,
             Map<String, String> columns,
@@ -94,7 +97,18 @@ public final class FineTune implements AutoCloseable {
         /** The same job, from its newest checkpoint or from its start. */
         public Spec withResume(boolean whether) {
             return new Spec(
-                    model, data, heldOutData, heldOut, method, settings, training, template, columns, out, whether);
+                    model,
+                    data,
+                    heldOutData,
+                    heldOut,
+                    method,
+                    settings,
+                    start,
+                    training,
+                    template,
+                    columns,
+                    out,
+                    whether);
         }
     }
 
@@ -132,7 +146,11 @@ public final class FineTune implements AutoCloseable {
      * @throws LoricaException for the first thing that cannot work
      */
     public static FineTune prepare(Spec spec, ModelStore store, TrainListener listener) {
-        AdapterConfig config = AdapterConfig.of(spec.method(), spec.settings()).withBaseModel(spec.model());
+        Path from = spec.start();
+        AdapterConfig config = (from == null
+                        ? AdapterConfig.of(spec.method(), spec.settings())
+                        : AdapterConfig.read(from))
+                .withBaseModel(spec.model());
         requireFile(spec.data());
         if (spec.heldOutData() != null) {
             requireFile(spec.heldOutData());
@@ -159,11 +177,13 @@ public final class FineTune implements AutoCloseable {
             AdapterStack stack = new AdapterStack(base.model());
             long before = NativeHeap.mark();
             long began = System.nanoTime();
-            Adapter adapter = Adapter.create(
-                    model,
-                    config.withTaskType(task.type()),
-                    new DataCalibration(model, split.train(), listener),
-                    new Seed(spec.training().seed()).of("init"));
+            Adapter adapter = from != null
+                    ? Adapter.load(model, from, LoadOptions.STRICT.withTraining())
+                    : Adapter.create(
+                            model,
+                            config.withTaskType(task.type()),
+                            new DataCalibration(model, split.train(), listener),
+                            new Seed(spec.training().seed()).of("init"));
             stack.add(NAME, adapter).activate(NAME);
             double seconds = (System.nanoTime() - began) / 1e9;
             Rehearsal.Loaded loaded = new Rehearsal.Loaded(start, weights, NativeHeap.mark() - before, base.path());

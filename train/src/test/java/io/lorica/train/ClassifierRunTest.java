@@ -48,6 +48,7 @@ class ClassifierRunTest {
                 16,
                 "lora",
                 settings,
+                null,
                 TinyRun.config(training),
                 Template.AUTO,
                 Map.of(),

@@ -1,10 +1,12 @@
 package io.lorica.adapter.pissa;
 
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.adapter.AdapterConfig;
 import io.lorica.adapter.Method;
 import io.lorica.adapter.MethodConfig;
 import io.lorica.adapter.MethodInfo;
 import io.lorica.adapter.Options;
+import io.lorica.adapter.QuantizedSplit;
 import io.lorica.adapter.Shared;
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.SiteShape;
@@ -12,13 +14,16 @@ import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.adapter.lowrank.PairAdapter;
 import io.lorica.adapter.lowrank.Start;
 import io.lorica.adapter.lowrank.Svd;
+import io.lorica.model.BaseModel;
 import io.lorica.model.Linear;
 import io.lorica.model.Site;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import java.util.Optional;
+import java.util.function.DoubleConsumer;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -105,6 +110,12 @@ public final class PissaMethod implements Method {
         PissaConfig pissa = (PissaConfig) config;
         Linear linear = (Linear) site;
         return new PairAdapter(linear, pissa.lowRank(), start(linear, pissa, seed));
+    }
+
+    @Override
+    public QuantizedSplit splitQuantized(
+            BaseModel model, AdapterConfig lora, WeightFormat format, int iterations, DoubleConsumer progress) {
+        return QPissa.split(model, lora, format, iterations, progress);
     }
 
     private static Start start(Linear site, PissaConfig config, Seed seed) {
