@@ -2,14 +2,22 @@ package io.lorica.adapter;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import io.lorica.model.BaseModel;
 import io.lorica.model.ModelExport;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.SafetensorsFile;
+import io.lorica.tensor.Scope;
+import io.lorica.tensor.TensorSource;
+import io.lorica.tensor.Tensors;
 import java.nio.file.Path;
+import java.util.Objects;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -18,6 +26,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class QPissaTest {
+    private static final Path FIXTURE = Path.of("src", "test", "resources", "qpissa", "nf4.safetensors");
     private static final String TARGETS = "'target_modules': ['q_proj', 'down_proj']";
     private static final String SETTINGS = "{'r': 8, 'lora_alpha': 16, " + TARGETS + "}";
 
@@ -54,6 +63,29 @@ class QPissaTest {
     @Test
     void split_again_isNearerStill() {
         assertThat(reduction(WeightFormat.NF4, 4)).isGreaterThan(reduction(WeightFormat.NF4, 1) + 0.01);
+    }
+
+    /** As bench/peers/make_qpissa_fixture.py computes it. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 3})
+    void split_nf4_givesThePapersFactorsAndResidual(int iterations) {
+        AdapterConfig lora = TinyModels.config("lora", "{'r': 4, 'lora_alpha': 8, 'target_modules': ['w']}");
+        try (TensorSource expected = SafetensorsFile.open(FIXTURE);
+                BaseModel model = OneSite.open(FIXTURE, 64, 128);
+                QuantizedSplit split =
+                        Methods.named("pissa").splitQuantized(model, lora, WeightFormat.NF4, iterations, _ -> {});
+                Scope _ = Scope.open()) {
+            SiteAdapter part = Objects.requireNonNull(split.adapter().sites().get("w"));
+            Tensor residual = part.site().weight().value();
+            assertThat(Tensors.maxDifference(part.change(residual), expected.read("product." + iterations)))
+                    .isLessThan(1e-5);
+            assertThat(Tensors.maxDifference(residual, expected.read("residual." + iterations)))
+                    .isLessThan(1e-5);
+            QuantizedSplit.SiteError error = split.errors().getFirst();
+            assertThat(error.split())
+                    .isCloseTo(expected.read("error." + iterations).item_double(), within(1e-4));
+            assertThat(error.plain()).isCloseTo(expected.read("error.plain").item_double(), within(1e-4));
+        }
     }
 
     @Test

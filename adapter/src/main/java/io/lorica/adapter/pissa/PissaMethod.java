@@ -79,8 +79,9 @@ public final class PissaMethod implements Method {
 
     @Override
     public Optional<String> needsExactWeights(MethodConfig config) {
-        return Optional.of("the singular triplets of a rounded weight are not those of the weight, and what is left"
-                + " of it would be rounded again");
+        return Optional.of(
+                "the singular triplets of a rounded weight are not those of the weight, and what is left"
+                        + " of it would be rounded again ('lorica adapter qpissa' reckons with that and prepares quantized weights)");
     }
 
     @Override
