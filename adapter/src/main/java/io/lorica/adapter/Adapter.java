@@ -17,6 +17,9 @@ import org.jspecify.annotations.Nullable;
  * until an {@link AdapterStack} activates it.
  */
 public final class Adapter implements AutoCloseable {
+    /** The files of an adapter's directory, in the order of their names. The last is there where Lorica wrote them. */
+    public static final List<String> FILES = List.of(AdapterConfig.FILE, AdapterFiles.WEIGHTS, Provenance.FILE);
+
     /** What PEFT puts before every module's name. */
     static final String PREFIX = "base_model.model.";
 

@@ -79,9 +79,19 @@ public final class AdapterStore implements AutoCloseable {
     public void add(String name, Path folder) {
         BlendSpec.requireName(name);
         AdapterConfig.read(folder);
+        add(name, AdapterSource.of(folder));
+    }
+
+    /**
+     * Makes one adapter known, of which nothing is read until it is first asked for.
+     *
+     * @throws LoricaException.BadInput where the name is none or is taken
+     */
+    public void add(String name, AdapterSource source) {
+        BlendSpec.requireName(name);
         lock.lock();
         try {
-            if (entries.putIfAbsent(name, new Entry(name, folder)) != null) {
+            if (entries.putIfAbsent(name, new Entry(name, source)) != null) {
                 throw new LoricaException.BadInput(
                         "an adapter named '" + name + "' is served already; unload it first or choose another name");
             }
@@ -99,9 +109,15 @@ public final class AdapterStore implements AutoCloseable {
     public void put(String name, Path folder) {
         BlendSpec.requireName(name);
         AdapterConfig.read(folder);
+        put(name, AdapterSource.of(folder));
+    }
+
+    /** The same for an adapter of which nothing is read until it is first asked for. */
+    public void put(String name, AdapterSource source) {
+        BlendSpec.requireName(name);
         lock.lock();
         try {
-            Entry before = entries.put(name, new Entry(name, folder));
+            Entry before = entries.put(name, new Entry(name, source));
             if (before != null) {
                 before.removed = true;
                 freeIfUnused(before);
@@ -215,16 +231,26 @@ public final class AdapterStore implements AutoCloseable {
     }
 
     private ServedAdapter read(Entry entry) {
-        LoadOptions options = Provenance.read(entry.folder).isPresent()
-                ? LoadOptions.STRICT.withBase(fingerprint())
-                : LoadOptions.STRICT;
+        requireBase(entry);
+        Path folder = entry.source.folder();
+        LoadOptions options =
+                Provenance.read(folder).isPresent() ? LoadOptions.STRICT.withBase(fingerprint()) : LoadOptions.STRICT;
         AdapterLoadEvent event = new AdapterLoadEvent();
         event.begin();
-        ServedAdapter adapter = ServedAdapter.of(entry.name, Adapter.load(model, entry.folder, options));
+        ServedAdapter adapter = ServedAdapter.of(entry.name, Adapter.load(model, folder, options));
         event.adapter = entry.name;
         event.bytes = adapter.bytes();
         event.commit();
         return adapter;
+    }
+
+    private void requireBase(Entry entry) {
+        Optional<Fingerprint> base = entry.source.base();
+        if (base.isPresent() && !base.get().equals(fingerprint())) {
+            throw new LoricaException.Incompatible("adapter '" + entry.name + "' was trained on weights " + base.get()
+                    + ", but this base has weights " + fingerprint()
+                    + "; ask a server of that base (a quantized or merged copy is another one)");
+        }
     }
 
     private Fingerprint fingerprint() {

@@ -43,7 +43,7 @@ public record BlendSpec(SequencedMap<String, Double> weights) {
      *
      * @throws LoricaException.BadInput where it is anything else
      */
-    static String requireName(String name) {
+    public static String requireName(String name) {
         if (!NAME.matcher(name).matches()) {
             throw new LoricaException.BadInput("'" + shown(name)
                     + "' is no name of an adapter; use up to 128 letters, digits, '.', '_' and '-', beginning with a"

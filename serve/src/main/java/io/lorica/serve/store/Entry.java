@@ -1,14 +1,13 @@
 package io.lorica.serve.store;
 
 import io.lorica.serve.mix.ServedAdapter;
-import java.nio.file.Path;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /** One adapter of a store. The store's lock guards the fields; {@link #loading} is held while its files are read. */
 final class Entry {
     final String name;
-    final Path folder;
+    final AdapterSource source;
     final ReentrantLock loading = new ReentrantLock();
 
     @Nullable
@@ -18,8 +17,8 @@ final class Entry {
     long lastUse;
     boolean removed;
 
-    Entry(String name, Path folder) {
+    Entry(String name, AdapterSource source) {
         this.name = name;
-        this.folder = folder;
+        this.source = source;
     }
 }
