@@ -59,6 +59,10 @@ public final class LoricaServer implements AutoCloseable {
             routes.known(Method.POST, "/v1/chat/completions", generate.chat())
                     .known(Method.POST, "/v1/completions", generate.text());
         }
+        Overview overview = new Overview(served, Optional.ofNullable(engine), options.adapters() != null);
+        routes.known(Method.GET, "/v1/lorica/stats", overview.stats())
+                .known(Method.GET, "/v1/lorica/adapters", overview.adapters());
+        Page.addTo(routes);
         web = web(routes.routing()).start();
     }
 

@@ -1,7 +1,6 @@
 package io.lorica.serve.store;
 
 import io.lorica.adapter.Adapter;
-import io.lorica.adapter.AdapterConfig;
 import io.lorica.adapter.Fingerprint;
 import io.lorica.adapter.LoadOptions;
 import io.lorica.adapter.Provenance;
@@ -78,8 +77,7 @@ public final class AdapterStore implements AutoCloseable {
      */
     public void add(String name, Path folder) {
         BlendSpec.requireName(name);
-        AdapterConfig.read(folder);
-        add(name, AdapterSource.of(folder));
+        add(Entry.of(name, folder));
     }
 
     /**
@@ -89,11 +87,15 @@ public final class AdapterStore implements AutoCloseable {
      */
     public void add(String name, AdapterSource source) {
         BlendSpec.requireName(name);
+        add(new Entry(name, source));
+    }
+
+    private void add(Entry entry) {
         lock.lock();
         try {
-            if (entries.putIfAbsent(name, new Entry(name, source)) != null) {
-                throw new LoricaException.BadInput(
-                        "an adapter named '" + name + "' is served already; unload it first or choose another name");
+            if (entries.putIfAbsent(entry.name, entry) != null) {
+                throw new LoricaException.BadInput("an adapter named '" + entry.name
+                        + "' is served already; unload it first or choose another name");
             }
         } finally {
             lock.unlock();
@@ -108,16 +110,19 @@ public final class AdapterStore implements AutoCloseable {
      */
     public void put(String name, Path folder) {
         BlendSpec.requireName(name);
-        AdapterConfig.read(folder);
-        put(name, AdapterSource.of(folder));
+        put(Entry.of(name, folder));
     }
 
     /** The same for an adapter of which nothing is read until it is first asked for. */
     public void put(String name, AdapterSource source) {
         BlendSpec.requireName(name);
+        put(new Entry(name, source));
+    }
+
+    private void put(Entry entry) {
         lock.lock();
         try {
-            Entry before = entries.put(name, new Entry(name, source));
+            Entry before = entries.put(entry.name, entry);
             if (before != null) {
                 before.removed = true;
                 freeIfUnused(before);
@@ -149,6 +154,16 @@ public final class AdapterStore implements AutoCloseable {
         lock.lock();
         try {
             return List.copyOf(entries.keySet());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The same adapters with what is known of each, sorted by name. */
+    public List<AdapterState> states() {
+        lock.lock();
+        try {
+            return entries.values().stream().map(Entry::state).toList();
         } finally {
             lock.unlock();
         }
@@ -237,7 +252,9 @@ public final class AdapterStore implements AutoCloseable {
                 Provenance.read(folder).isPresent() ? LoadOptions.STRICT.withBase(fingerprint()) : LoadOptions.STRICT;
         AdapterLoadEvent event = new AdapterLoadEvent();
         event.begin();
-        ServedAdapter adapter = ServedAdapter.of(entry.name, Adapter.load(model, folder, options));
+        Adapter loaded = Adapter.load(model, folder, options);
+        entry.describe(loaded.config());
+        ServedAdapter adapter = ServedAdapter.of(entry.name, loaded);
         event.adapter = entry.name;
         event.bytes = adapter.bytes();
         event.commit();
