@@ -18,6 +18,8 @@ import org.jspecify.annotations.Nullable;
  *     of the first
  * @param cache keys and values of earlier tokens, one entry per sequence, or null when every sequence is whole
  * @param observer sees what attention computes with, or null when nobody looks
+ * @param images {@code [images, channels, size, size]}, the pictures that the image tokens stand for, in their order; null
+ *     in a batch of texts alone
  */
 public record Batch(
         Tensor tokens,
@@ -25,11 +27,12 @@ public record Batch(
         int[] lengths,
         @Nullable Tensor segments,
         @Nullable KvCache cache,
-        @Nullable AttentionObserver observer) {
+        @Nullable AttentionObserver observer,
+        @Nullable Tensor images) {
 
     /** A batch of single texts. */
     public Batch(Tensor tokens, Tensor positions, int[] lengths, @Nullable KvCache cache) {
-        this(tokens, positions, lengths, null, cache, null);
+        this(tokens, positions, lengths, null, cache, null, null);
     }
 
     /** Whole sequences, each starting at position 0. The tensors belong to the caller's innermost scope. */
@@ -80,12 +83,17 @@ public record Batch(
             throw new LoricaException.BadInput(
                     joined.length + " token types for " + totalTokens() + " tokens; give one per token");
         }
-        return new Batch(tokens, positions, lengths, Tensors.of(joined), cache, observer);
+        return new Batch(tokens, positions, lengths, Tensors.of(joined), cache, observer, images);
     }
 
     /** The same batch, whose attention {@code eye} sees: causal and bidirectional self-attention, not T5's. */
     public Batch observedBy(AttentionObserver eye) {
-        return new Batch(tokens, positions, lengths, segments, cache, eye);
+        return new Batch(tokens, positions, lengths, segments, cache, eye, images);
+    }
+
+    /** The same batch, whose image tokens stand for {@code pictures}; only a {@link VisionLanguageModel} sees them. */
+    public Batch withImages(@Nullable Tensor pictures) {
+        return new Batch(tokens, positions, lengths, segments, cache, observer, pictures);
     }
 
     void observe(AttentionObserver.Operands operands) {

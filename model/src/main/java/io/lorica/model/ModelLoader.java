@@ -68,6 +68,16 @@ public final class ModelLoader {
         }
     }
 
+    /**
+     * A model inside another, such as the language model of one that sees images, by the family that knows its own
+     * {@code model_type}.
+     *
+     * @param weights {@link Weights#part a part} of the whole's; the whole finishes and closes them
+     */
+    public static BaseModel part(ModelConfig config, Weights weights) {
+        return family(config).build(config, weights);
+    }
+
     private static BaseModel build(ModelFamily family, ModelConfig config, Weights weights) {
         try {
             return family.build(config, weights);

@@ -13,8 +13,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
+import java.util.function.UnaryOperator;
 import java.util.regex.Pattern;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Builds a model's sites and parameters from a {@link TensorSource}, checking every name and shape. Faults are
@@ -24,11 +26,12 @@ public final class Weights implements AutoCloseable {
     private final TensorSource source;
     private final DType dtype;
     private final Packing packing;
-    private final SequencedMap<String, Site> sites = new LinkedHashMap<>();
-    private final SequencedMap<String, Parameter> parameters = new LinkedHashMap<>();
-    private final List<String> faults = new ArrayList<>();
-    private final SequencedMap<Pattern, String> harmless = new LinkedHashMap<>();
-    private final SequencedMap<String, String> ignored = new LinkedHashMap<>();
+    private final SequencedMap<String, Site> sites;
+    private final SequencedMap<String, Parameter> parameters;
+    private final List<String> faults;
+    private final SequencedMap<Pattern, String> harmless;
+    private final SequencedMap<String, String> ignored;
+    private final @Nullable UnaryOperator<String> naming;
 
     private boolean closed;
 
@@ -44,40 +47,74 @@ public final class Weights implements AutoCloseable {
     public Weights(TensorSource source, DType dtype, WeightFormat format) {
         this.source = source;
         this.dtype = dtype;
-        this.packing = new Packing(format, dtype);
+        packing = new Packing(format, dtype);
+        sites = new LinkedHashMap<>();
+        parameters = new LinkedHashMap<>();
+        faults = new ArrayList<>();
+        harmless = new LinkedHashMap<>();
+        ignored = new LinkedHashMap<>();
+        naming = null;
+    }
+
+    private Weights(Weights whole, UnaryOperator<String> naming) {
+        source = whole.source;
+        dtype = whole.dtype;
+        packing = whole.packing;
+        sites = whole.sites;
+        parameters = whole.parameters;
+        faults = whole.faults;
+        harmless = whole.harmless;
+        ignored = whole.ignored;
+        this.naming = naming;
+    }
+
+    /**
+     * These weights as a model inside this one sees them: it asks for its own names, its sites bear those of the whole.
+     * Finishing and closing are left to the whole.
+     *
+     * @param names from a name of the inner model to the name in this one
+     */
+    public Weights part(UnaryOperator<String> names) {
+        return new Weights(this, name -> whole(names.apply(name)));
+    }
+
+    /** The checkpoint's name for a module's name. */
+    private String whole(String name) {
+        return naming == null ? name : naming.apply(name);
     }
 
     public boolean has(String name) {
-        return source.names().contains(name);
+        return source.names().contains(whole(name));
     }
 
     /** A site with weight {@code name.weight: [out, in]} and, where wanted, {@code name.bias: [out]}. */
     public Linear linear(String name, long out, long in, boolean bias) {
         Parameter weight = matrix(name + ".weight", Packing.Role.LAYER, false, out, in);
-        return add(new Linear(name, weight, bias ? parameter(name + ".bias", out) : null, false));
+        return add(new Linear(whole(name), weight, bias ? parameter(name + ".bias", out) : null, false));
     }
 
     /** GPT-2's Conv1D: weight {@code [in, out]} and bias {@code [out]}. */
     public Linear conv1d(String name, long out, long in) {
         Parameter weight = matrix(name + ".weight", Packing.Role.LAYER, true, in, out);
-        return add(new Linear(name, weight, parameter(name + ".bias", out), true));
+        return add(new Linear(whole(name), weight, parameter(name + ".bias", out), true));
     }
 
     /** An output head of its own, {@code name.weight: [vocabulary, in]} without bias. */
     public Linear head(String name, long vocabulary, long in) {
         Parameter weight = matrix(name + ".weight", Packing.Role.VOCABULARY, false, vocabulary, in);
-        return add(new Linear(name, weight, null, false));
+        return add(new Linear(whole(name), weight, null, false));
     }
 
     public Embedding embedding(String name, long rows, long dim) {
-        Embedding embedding = new Embedding(name, matrix(name + ".weight", Packing.Role.VOCABULARY, false, rows, dim));
-        sites.put(name, embedding);
+        Embedding embedding =
+                new Embedding(whole(name), matrix(name + ".weight", Packing.Role.VOCABULARY, false, rows, dim));
+        sites.put(embedding.name(), embedding);
         return embedding;
     }
 
     /** An output head that shares the embedding's weight. */
     public Linear tied(String name, Embedding embedding) {
-        return add(new Linear(name, embedding.weight(), null, false));
+        return add(new Linear(whole(name), embedding.weight(), null, false));
     }
 
     /**
@@ -103,13 +140,14 @@ public final class Weights implements AutoCloseable {
     }
 
     /** The weight of a site, held as the format says. */
-    private Parameter matrix(String name, Packing.Role role, boolean turned, long... shape) {
+    private Parameter matrix(String local, Packing.Role role, boolean turned, long... shape) {
+        String name = whole(local);
         if (parameters.containsKey(name) || fault(name, shape).isPresent()) {
-            return parameter(name, shape);
+            return parameter(local, shape);
         }
         Optional<PackedWeight> packed = packing.pack(source, name, role, turned);
         if (packed.isEmpty()) {
-            return parameter(name, shape);
+            return parameter(local, shape);
         }
         Parameter parameter = new Parameter(name, packed.get(), () -> Tensors.to(source.read(name), dtype));
         parameters.put(name, parameter);
@@ -117,7 +155,8 @@ public final class Weights implements AutoCloseable {
     }
 
     /** A weight that is no site (norms, and the parts of sites). */
-    public Parameter parameter(String name, long... shape) {
+    public Parameter parameter(String local, long... shape) {
+        String name = whole(local);
         Parameter known = parameters.get(name);
         if (known != null) {
             return known;
@@ -130,7 +169,7 @@ public final class Weights implements AutoCloseable {
     /**
      * Lets the checkpoint hold tensors that no module reads.
      *
-     * @param names regular expression for the whole name
+     * @param names regular expression for the whole name, which is the checkpoint's also for a {@link #part}
      * @param reason why the model computes the same without them
      */
     public void ignore(String names, String reason) {
@@ -149,7 +188,7 @@ public final class Weights implements AutoCloseable {
     }
 
     private Optional<String> fault(String name, long... shape) {
-        if (!has(name)) {
+        if (!source.names().contains(name)) {
             return Optional.of(name + " is missing");
         }
         if (!stored(name).startsWith("F")
@@ -173,6 +212,9 @@ public final class Weights implements AutoCloseable {
      * leaves out a layer or a bias would compute something else without a word.
      */
     public void finish(String where) {
+        if (naming != null) {
+            return; // the whole is not read yet
+        }
         for (String name : source.names()) {
             if (!parameters.containsKey(name)) {
                 harmless.entrySet().stream()
@@ -230,7 +272,7 @@ public final class Weights implements AutoCloseable {
 
     @Override
     public void close() {
-        if (closed) {
+        if (closed || naming != null) {
             return;
         }
         closed = true;
