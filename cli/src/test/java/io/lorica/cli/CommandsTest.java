@@ -160,6 +160,28 @@ class CommandsTest {
         assertThat(trained.code()).as(trained.err()).isZero();
     }
 
+    @Test
+    void adapterConvert_toGguf_writesTheTrainedAdapter() {
+        String file = folder.resolve("adapter.gguf").toString();
+        Cli written = Cli.run("adapter", "convert", run, "--to", "gguf", "--model", MODEL, "--out", file);
+        assertThat(written.code()).as(written.err()).isZero();
+        assertThat(Path.of(file)).isNotEmptyFile();
+        Cli again = Cli.run("adapter", "convert", run, "--to", "gguf", "--model", MODEL, "--out", file);
+        assertThat(again.err()).contains("exists already");
+    }
+
+    @Test
+    void adapterConvert_optionsOfTheOtherLayout_areRefused() {
+        String out = folder.resolve("not-written").toString();
+        Cli alpha = Cli.run("adapter", "convert", run, "--to", "gguf", "--alpha", "8", "--out", out);
+        assertThat(alpha.code()).isEqualTo(2);
+        assertThat(alpha.err()).contains("--alpha 8.0 is for loralib's files");
+        assertThat(Cli.run("adapter", "convert", run, "--to", "gguf", "--out", out)
+                        .err())
+                .contains("--model is missing");
+        assertThat(Cli.run("adapter", "convert", run, "--out", out).err()).contains("--alpha is missing");
+    }
+
     private static JsonNode read(String directory) {
         try {
             return JSON.readTree(Path.of(directory, "run.json").toFile());
