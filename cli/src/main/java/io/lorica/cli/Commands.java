@@ -23,6 +23,7 @@ final class Commands {
         line.addSubcommand(new EvalCommand(console));
         line.addSubcommand(new GenerateCommand(console));
         line.addSubcommand(new ServeCommand(console));
+        line.addSubcommand(registry(console));
         line.addSubcommand(new KeyCommand(console));
         line.addSubcommand(new LogitsCommand(console));
         line.addSubcommand(adapter(console));
@@ -46,6 +47,13 @@ final class Commands {
                 .addSubcommand(new ModelsPullCommand(console))
                 .addSubcommand(new ModelsInfoCommand(console))
                 .addSubcommand(new ModelsExportCommand(console));
+    }
+
+    private static CommandLine registry(Console console) {
+        return new CommandLine(new RegistryCommand())
+                .addSubcommand(new RegistryAddCommand(console))
+                .addSubcommand(new RegistryListCommand(console))
+                .addSubcommand(new RegistryRemoveCommand(console));
     }
 
     private static CommandLine adapter(Console console) {

@@ -4,7 +4,11 @@ import io.lorica.model.Pretrained;
 import io.lorica.serve.engine.EngineOptions;
 import io.lorica.serve.engine.EngineOptions.Paging;
 import io.lorica.serve.engine.EngineOptions.Scheduling;
+import io.lorica.serve.registry.AdapterRegistry;
+import io.lorica.serve.registry.Locations;
+import io.lorica.serve.registry.RegistryLink;
 import io.lorica.serve.store.AdapterStore;
+import io.lorica.serve.store.Registrar;
 import io.lorica.server.LoricaServer;
 import io.lorica.server.ServerOptions;
 import io.lorica.server.access.Keys;
@@ -32,6 +36,8 @@ import picocli.CommandLine.Option;
                         + " an adapter, or a blend such as tone:0.7+law:0.5; see docs/serving.md.",
         footer = {"", "Example: lorica serve --model smollm2-135m-instruct --adapters adapters --port 8000"})
 final class ServeCommand implements Callable<Integer> {
+    /** How soon what others change in the registry is seen. */
+    private static final Duration LOOK = Duration.ofSeconds(1);
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
@@ -40,9 +46,14 @@ final class ServeCommand implements Callable<Integer> {
     @Option(
             names = "--adapters",
             paramLabel = "DIR",
-            description = "Directory with one folder of PEFT's per adapter; a folder's name is the adapter's.")
+            description = "Directory with one folder of PEFT's per adapter; a folder's name is the adapter's. With a"
+                    + " registry it only says from where requests may add adapters.")
     @Nullable
     Path adapters;
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    RegistryOptions shared;
 
     @Option(
             names = "--adapter-memory",
@@ -179,11 +190,18 @@ final class ServeCommand implements Callable<Integer> {
         CountDownLatch asked = new CountDownLatch(1);
         try (Interrupt _ = new Interrupt(
                         asked::countDown, console, "finishing running requests …", "requests are still running");
+                AdapterRegistry registry = shared.given() ? shared.open() : null;
+                Locations locations = shared.locations();
                 Pretrained model =
                         Session.pretrained(base.model, null, base.dtype("bfloat16"), base.format(), console);
-                AdapterStore store = new AdapterStore(model.model(), budget)) {
-            int known = adapters == null ? 0 : store.addAll(adapters);
-            try (LoricaServer server = LoricaServer.start(model, store, options)) {
+                AdapterStore store = new AdapterStore(model.model(), budget);
+                RegistryLink link = registry == null ? null : RegistryLink.start(registry, store, locations, LOOK)) {
+            if (link == null && adapters != null) {
+                store.addAll(adapters);
+            }
+            int known = store.names().size();
+            Registrar registrar = link == null ? Registrar.of(store) : link;
+            try (LoricaServer server = LoricaServer.start(model, store, registrar, options)) {
                 console.print("serving %s and %d adapters at %s".formatted(options.name(), known, server.address()));
                 asked.await();
             }

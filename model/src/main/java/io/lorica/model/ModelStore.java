@@ -64,7 +64,8 @@ public final class ModelStore {
         return new ModelStore(standardHome(), Catalogue.standard(), System.getenv(), listener);
     }
 
-    private static Path standardHome() {
+    /** Where {@link #standard()} keeps what it has fetched. */
+    public static Path standardHome() {
         String home = Optional.ofNullable(System.getProperty("lorica.home"))
                 .or(() -> Optional.ofNullable(System.getenv("LORICA_HOME")))
                 .orElse("");

@@ -6,8 +6,7 @@ import io.helidon.http.Status;
 import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
-import io.lorica.serve.store.AdapterStore;
-import io.lorica.serve.store.BlendSpec;
+import io.lorica.serve.store.Registrar;
 import io.lorica.server.access.Keys;
 import io.lorica.server.access.Tenant;
 import io.lorica.tensor.LoricaException;
@@ -18,17 +17,20 @@ import java.util.Optional;
 
 /**
  * {@code /v1/load_lora_adapter} and {@code /v1/unload_lora_adapter}, with the bodies and answers of vLLM. Only for keys
- * of administrators, and only for folders below the directory of adapters, whatever links lie in it.
+ * of administrators, and only for folders below the directory of adapters, whatever links lie in it. Where there is a
+ * registry, the change is in it before it is acknowledged.
  */
 final class Admin {
     private final Served served;
+    private final Registrar registrar;
     private final Optional<Path> directory;
     private final Workers workers;
     private final int most;
 
     /** @param most bytes of a body */
-    Admin(Served served, Optional<Path> directory, Workers workers, int most) {
+    Admin(Served served, Registrar registrar, Optional<Path> directory, Workers workers, int most) {
         this.served = served;
+        this.registrar = registrar;
         this.directory = directory;
         this.workers = workers;
         this.most = most;
@@ -51,22 +53,11 @@ final class Admin {
             throw new LoricaException.BadInput(
                     "request: key 'lora_name' is '" + name + "', which is the base's own name; choose another");
         }
-        workers.run(() -> load(name, path));
+        workers.run(() -> {
+            registrar.add(name, inside(path));
+            return name;
+        });
         done(response, "added", name);
-    }
-
-    private boolean load(String name, String path) {
-        AdapterStore store = served.store();
-        store.add(name, inside(path));
-        try {
-            store.acquire(BlendSpec.parse(name)).close();
-        } catch (LoricaException.Busy _) {
-            return false; // it is well, but there is no room now; it is read again when asked for
-        } catch (RuntimeException e) {
-            store.remove(name);
-            throw e;
-        }
-        return true;
     }
 
     private Path inside(String path) {
@@ -85,14 +76,17 @@ final class Admin {
                 + " adapters; put the adapter there first");
     }
 
-    void unload(ServerRequest request, ServerResponse response, Tenant tenant) {
+    void unload(ServerRequest request, ServerResponse response, Tenant tenant) throws InterruptedException {
         require(tenant);
         ObjectNode body = Body.read(request, most);
         Fields fields = new Fields(body);
         String name = fields.text("lora_name");
         fields.options().take("lora_int_id"); // vLLM's number for the same
         fields.options().refuseUnknown();
-        served.store().remove(name);
+        workers.run(() -> {
+            registrar.remove(name);
+            return name;
+        });
         done(response, "removed", name);
     }
 

@@ -13,6 +13,7 @@ import io.lorica.model.Pretrained;
 import io.lorica.serve.engine.Engine;
 import io.lorica.serve.engine.EngineStats;
 import io.lorica.serve.store.AdapterStore;
+import io.lorica.serve.store.Registrar;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Objects;
@@ -36,11 +37,11 @@ public final class LoricaServer implements AutoCloseable {
     private final Clients clients;
     private final WebServer web;
 
-    private LoricaServer(Pretrained base, AdapterStore store, ServerOptions options) {
+    private LoricaServer(Pretrained base, AdapterStore store, Registrar registrar, ServerOptions options) {
         this.options = options;
         Served served = new Served(options.name(), store);
         Metrics metrics = new Metrics(store);
-        Routes routes = routes(served, metrics);
+        Routes routes = routes(served, registrar, metrics);
         clients = new Clients(options.bodyTime());
         if (base.model() instanceof EncoderModel encoder) {
             engine = null;
@@ -73,7 +74,16 @@ public final class LoricaServer implements AutoCloseable {
      * @param store likewise, and before the base
      */
     public static LoricaServer start(Pretrained base, AdapterStore store, ServerOptions options) {
-        return new LoricaServer(base, store, options);
+        return start(base, store, Registrar.of(store), options);
+    }
+
+    /**
+     * The same where adapters that are added or removed by requests concern more than this process.
+     *
+     * @param registrar makes these changes; stays the caller's
+     */
+    public static LoricaServer start(Pretrained base, AdapterStore store, Registrar registrar, ServerOptions options) {
+        return new LoricaServer(base, store, registrar, options);
     }
 
     /** Where it listens. */
@@ -85,9 +95,10 @@ public final class LoricaServer implements AutoCloseable {
         return Objects.requireNonNull(engine, "an encoder has no engine").stats();
     }
 
-    private Routes routes(Served served, Metrics metrics) {
+    private Routes routes(Served served, Registrar registrar, Metrics metrics) {
         Models models = new Models(served);
-        Admin admin = new Admin(served, Optional.ofNullable(options.adapters()), workers, options.bodyBytes());
+        Admin admin =
+                new Admin(served, registrar, Optional.ofNullable(options.adapters()), workers, options.bodyBytes());
         return new Routes(options.keys(), metrics)
                 .known(Method.GET, "/v1/models", models.list())
                 .known(Method.GET, "/v1/models/{name}", models.one())

@@ -13,6 +13,7 @@ import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.serve.engine.EngineOptions;
 import io.lorica.serve.store.AdapterStore;
+import io.lorica.serve.store.Registrar;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
@@ -27,6 +28,7 @@ import java.net.http.HttpResponse;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
+import java.util.function.Function;
 import java.util.function.UnaryOperator;
 
 /** A server on a free port with the built-in model and two adapters, {@code tone} and {@code law}; and a client. */
@@ -41,13 +43,21 @@ final class TestServer implements AutoCloseable {
 
     /** @param adapters where they are written */
     TestServer(Path adapters, UnaryOperator<ServerOptions> options) {
+        this(adapters, options, store -> {
+            store.addAll(adapters);
+            return Registrar.of(store);
+        });
+    }
+
+    /** @param registrar given the empty store */
+    TestServer(Path adapters, UnaryOperator<ServerOptions> options, Function<AdapterStore, Registrar> registrar) {
         adapter(adapters.resolve("tone"), 1);
         adapter(adapters.resolve("law"), 2);
         store = new AdapterStore(base.model(), 64 << 20);
-        store.addAll(adapters);
         server = LoricaServer.start(
                 base,
                 store,
+                registrar.apply(store),
                 options.apply(ServerOptions.of("lorica-tiny")
                         .withAddress("127.0.0.1", 0)
                         .withAdapters(adapters)

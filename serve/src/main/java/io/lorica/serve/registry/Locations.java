@@ -12,6 +12,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Brings the files of registered adapters to this machine and holds them to their hash. Objects of S3 are kept in a cache,
@@ -19,7 +21,11 @@ import java.util.Optional;
  */
 public final class Locations implements AutoCloseable {
     private final Path cache;
-    private final ObjectStore objects;
+    private final Optional<URI> endpoint;
+    private final ReentrantLock lock = new ReentrantLock();
+
+    /** Made when first needed: its library need not be there for folders. */
+    private @Nullable ObjectStore objects;
 
     /**
      * @param cache made when first needed; several processes may share it
@@ -27,7 +33,7 @@ public final class Locations implements AutoCloseable {
      */
     public Locations(Path cache, Optional<URI> endpoint) {
         this.cache = cache;
-        this.objects = new ObjectStore(endpoint);
+        this.endpoint = endpoint;
     }
 
     /**
@@ -90,7 +96,7 @@ public final class Locations implements AutoCloseable {
             Files.createDirectories(cache);
             Path temporary = Files.createTempDirectory(cache, ".download-");
             try {
-                objects.download(from, temporary);
+                objects().download(from, temporary);
                 String hash = Contents.sha256(temporary);
                 expected.ifPresent(adapter -> requireHash(adapter, hash));
                 return moved(temporary, hash);
@@ -118,8 +124,27 @@ public final class Locations implements AutoCloseable {
         return target;
     }
 
+    private ObjectStore objects() {
+        lock.lock();
+        try {
+            ObjectStore known = objects;
+            if (known == null) {
+                known = new ObjectStore(endpoint);
+                objects = known;
+            }
+            return known;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     @Override
     public void close() {
-        objects.close();
+        lock.lock();
+        try (ObjectStore _ = objects) {
+            objects = null;
+        } finally {
+            lock.unlock();
+        }
     }
 }

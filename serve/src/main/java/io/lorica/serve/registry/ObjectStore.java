@@ -6,8 +6,6 @@ import io.lorica.tensor.LoricaException;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.Optional;
-import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.http.urlconnection.UrlConnectionHttpClient;
 import software.amazon.awssdk.regions.Region;
@@ -17,15 +15,13 @@ import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
 
 /**
  * Reads adapters from an object store by S3's protocol. Credentials, region and proxy are what AWS's own environment
- * variables and files say. The client is made when first needed.
+ * variables and files say.
  */
 final class ObjectStore implements AutoCloseable {
-    private final Optional<URI> endpoint;
-    private final ReentrantLock lock = new ReentrantLock();
-    private @Nullable S3Client client;
+    private final S3Client client;
 
     ObjectStore(Optional<URI> endpoint) {
-        this.endpoint = endpoint;
+        client = connect(endpoint);
     }
 
     /** Gets the files that make an adapter, and no other object; {@code lorica.json} where there is one. */
@@ -33,7 +29,7 @@ final class ObjectStore implements AutoCloseable {
         for (String file : Adapter.FILES) {
             String key = from.key(file);
             try {
-                client().getObject(request -> request.bucket(from.bucket()).key(key), folder.resolve(file));
+                client.getObject(request -> request.bucket(from.bucket()).key(key), folder.resolve(file));
             } catch (NoSuchKeyException _) {
                 if (!file.equals(Provenance.FILE)) {
                     throw new LoricaException.NotFound(Location.SCHEME + from.bucket() + "/" + key
@@ -48,22 +44,8 @@ final class ObjectStore implements AutoCloseable {
         }
     }
 
-    private S3Client client() {
-        lock.lock();
-        try {
-            S3Client known = client;
-            if (known == null) {
-                known = connect();
-                client = known;
-            }
-            return known;
-        } finally {
-            lock.unlock();
-        }
-    }
-
     /** Other stores have no regions, but signatures name one; and buckets are steps of their paths, not host names. */
-    private S3Client connect() {
+    private static S3Client connect(Optional<URI> endpoint) {
         S3ClientBuilder builder = S3Client.builder().httpClientBuilder(UrlConnectionHttpClient.builder());
         endpoint.ifPresent(uri -> builder.endpointOverride(uri)
                 .forcePathStyle(true)
@@ -73,14 +55,6 @@ final class ObjectStore implements AutoCloseable {
 
     @Override
     public void close() {
-        lock.lock();
-        try {
-            if (client != null) {
-                client.close();
-                client = null;
-            }
-        } finally {
-            lock.unlock();
-        }
+        client.close();
     }
 }
