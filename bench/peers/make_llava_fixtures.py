@@ -5,18 +5,24 @@ For each model a directory: config.json and model.safetensors as transformers sa
   pixels.N         float32 [3, size, size]            an image of prompt N, already normalised; prompts 0 and 1 have one
                                                       each, prompt 2 none
   logits.N         float32 [length, vocabulary]
+and, so that pictures and words can be given: preprocessor_config.json, and a tokenizer.json of 48 words.
 
 Usage: python make_llava_fixtures.py --out model/src/test/resources/fixtures
 Written with torch 2.10.0 and transformers 5.23; the versions used are stored in each expected.safetensors.
 """
 
 import argparse
+import json
 import pathlib
 
 import torch
 import transformers
 from safetensors.torch import save_file
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import CLIPVisionConfig, LlamaConfig, LlavaConfig, LlavaForConditionalGeneration
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 VERSIONS = {"torch": torch.__version__, "transformers": transformers.__version__}
 IMAGE = 47
@@ -60,6 +66,17 @@ def expected(model, full):
     return answers
 
 
+def surroundings(directory):
+    processor = CLIPImageProcessorPil(size={"shortest_edge": SIZE}, crop_size={"height": SIZE, "width": SIZE})
+    text = json.dumps(processor.to_dict(), indent=2, sort_keys=True)
+    (directory / "preprocessor_config.json").write_text(text + "\n")
+    words = {f"w{i}": i for i in range(IMAGE)} | {"<image>": IMAGE}
+    tokenizer = Tokenizer(WordLevel(words, unk_token="w0"))
+    tokenizer.pre_tokenizer = WhitespaceSplit()
+    tokenizer.add_special_tokens(["<image>"])
+    tokenizer.save(str(directory / "tokenizer.json"))
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, required=True)
@@ -70,6 +87,8 @@ def main():
         model = build(settings)
         model.save_pretrained(out / name)
         (out / name / "generation_config.json").unlink(missing_ok=True)
+        if name == "llava":
+            surroundings(out / name)
         answers = expected(model, settings["vision_feature_select_strategy"] == "full")
         save_file(answers, out / name / "expected.safetensors", metadata=VERSIONS)
         print(name, {key: round(value.abs().max().item(), 2) for key, value in answers.items()})

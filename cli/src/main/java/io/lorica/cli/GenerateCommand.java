@@ -4,8 +4,17 @@ import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.lorica.model.Generation;
 import io.lorica.model.Sampling;
 import io.lorica.model.TextGenerator;
+import io.lorica.model.VisionLanguageModel;
+import io.lorica.model.image.ImageProcessor;
+import io.lorica.model.image.Picture;
+import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Scope;
+import java.nio.file.Path;
+import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.function.Consumer;
+import org.bytedeco.pytorch.Tensor;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -35,6 +44,12 @@ final class GenerateCommand implements Callable<Integer> {
     @Option(names = "--raw", description = "No chat template: go on with the text itself.")
     boolean raw;
 
+    @Option(
+            names = "--image",
+            paramLabel = "FILE",
+            description = "A picture for each <image> of the prompt, in order (a model that sees images).")
+    List<Path> images = List.of();
+
     @Mixin
     @SuppressWarnings("NullAway.Init")
     SamplingOptions sampling;
@@ -53,8 +68,7 @@ final class GenerateCommand implements Callable<Integer> {
         Sampling how = sampling.toSampling();
         try (Session session = Session.open(base, "bfloat16", console)) {
             long[] tokens = raw ? session.tokenizer().encode(prompt, true) : session.prompt(system, prompt);
-            Generation answer = TextGenerator.generate(
-                    session.causal(), session.tokenizer(), tokens, how, json ? _ -> {} : this::show);
+            Generation answer = answer(session, tokens, how, json ? _ -> {} : this::show);
             if (json) {
                 print(answer);
             } else {
@@ -64,6 +78,23 @@ final class GenerateCommand implements Callable<Integer> {
             }
         }
         return 0;
+    }
+
+    private Generation answer(Session session, long[] tokens, Sampling how, Consumer<String> onText) {
+        if (images.isEmpty()) {
+            return TextGenerator.generate(session.causal(), session.tokenizer(), tokens, how, onText);
+        }
+        if (!(session.model() instanceof VisionLanguageModel seeing)) {
+            throw new LoricaException.Incompatible(base.base.model + " is a "
+                    + session.model().config().modelType()
+                    + " model, which sees no images; leave --image out, or name a llava model");
+        }
+        try (Scope _ = Scope.open()) {
+            List<Picture> pictures = images.stream().map(Picture::read).toList();
+            Tensor pixels =
+                    ImageProcessor.read(session.pretrained().path()).pixels(pictures);
+            return TextGenerator.generate(seeing, session.tokenizer(), tokens, pixels, how, onText);
+        }
     }
 
     private void show(String text) {

@@ -299,6 +299,13 @@ class CommandsTest {
     }
 
     @Test
+    void generate_imageForAModelWithoutEyes_isRefused() {
+        Cli wrong = Cli.run("generate", "--model", MODEL, "--prompt", "<image>", "--image", "x.png", "--threads", "1");
+        assertThat(wrong.code()).isEqualTo(1);
+        assertThat(wrong.err()).contains("sees no images").contains("--image");
+    }
+
+    @Test
     void eval_perplexity_isTheExponentialOfTheLoss() {
         JsonNode values = json(Cli.run(
                         "eval", "--model", MODEL, "--data", rows, "--limit", "4", "--threads", "1", "--json"))

@@ -9,6 +9,8 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
 import java.util.stream.IntStream;
+import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /** Continues prompts token by token: one forward pass over the prompt, then one for each token with a key-value cache. */
 public final class TextGenerator {
@@ -24,9 +26,37 @@ public final class TextGenerator {
      */
     public static Generation generate(
             CausalModel model, Tokenizer tokenizer, long[] prompt, Sampling sampling, Consumer<String> onText) {
+        return generate(model, tokenizer, prompt, null, sampling, onText);
+    }
+
+    /**
+     * An answer about pictures.
+     *
+     * @param prompt one image token where each picture belongs
+     * @param pixels {@code [images, channels, size, size]}, normalised as the model was trained
+     * @throws LoricaException.BadInput also when the prompt has more or fewer image tokens than there are pictures
+     */
+    public static Generation generate(
+            VisionLanguageModel model,
+            Tokenizer tokenizer,
+            long[] prompt,
+            Tensor pixels,
+            Sampling sampling,
+            Consumer<String> onText) {
+        long[] whole = model.expand(prompt, Math.toIntExact(pixels.size(0)));
+        return generate((CausalModel) model, tokenizer, whole, pixels, sampling, onText);
+    }
+
+    private static Generation generate(
+            CausalModel model,
+            Tokenizer tokenizer,
+            long[] prompt,
+            @Nullable Tensor pixels,
+            Sampling sampling,
+            Consumer<String> onText) {
         check(model, prompt, 0);
         List<Answer> answers = List.of(answer(model, tokenizer, prompt, sampling, 0, onText));
-        run(model, List.of(prompt), answers);
+        run(model, List.of(prompt), pixels, answers);
         return answers.getFirst().result();
     }
 
@@ -59,7 +89,7 @@ public final class TextGenerator {
             List<Answer> answers = IntStream.range(0, group.size())
                     .mapToObj(i -> answer(model, tokenizer, group.get(i), sampling, offset + i, _ -> {}))
                     .toList();
-            run(model, group, answers);
+            run(model, group, null, answers);
             answers.forEach(answer -> results.add(answer.result()));
         }
         return results;
@@ -76,13 +106,16 @@ public final class TextGenerator {
         return new Answer(tokenizer, prompt, sampling, limit, index, onText);
     }
 
-    private static void run(CausalModel model, List<long[]> prompts, List<Answer> answers) {
+    private static void run(
+            CausalModel model, List<long[]> prompts, @Nullable Tensor pixels, List<Answer> answers) {
         try (Grad _ = Grad.disabled();
                 KvCache cache = model.newCache(prompts.size())) {
             List<Answer> open = answers;
             List<long[]> input = prompts;
+            Tensor images = pixels; // the cache remembers them after the prompt
             while (!open.isEmpty()) {
-                step(model, input, cache, open);
+                step(model, input, images, cache, open);
+                images = null;
                 int[] going = unfinished(open);
                 if (going.length < open.size()) {
                     cache.retain(going);
@@ -96,9 +129,11 @@ public final class TextGenerator {
         }
     }
 
-    private static void step(CausalModel model, List<long[]> input, KvCache cache, List<Answer> answers) {
+    private static void step(
+            CausalModel model, List<long[]> input, @Nullable Tensor images, KvCache cache, List<Answer> answers) {
         try (Scope _ = Scope.open()) {
-            float[] logits = Tensors.floats(model.nextLogits(Batch.of(input, cache), Pass.inference()));
+            float[] logits =
+                    Tensors.floats(model.nextLogits(Batch.of(input, cache).withImages(images), Pass.inference()));
             int width = logits.length / answers.size();
             for (int i = 0; i < answers.size(); i++) {
                 answers.get(i).advance(Arrays.copyOfRange(logits, i * width, (i + 1) * width));
