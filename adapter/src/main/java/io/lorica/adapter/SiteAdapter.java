@@ -2,6 +2,7 @@ package io.lorica.adapter;
 
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
+import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
@@ -71,6 +72,11 @@ public interface SiteAdapter extends AutoCloseable {
      */
     default Optional<Factors> plainProduct() {
         return Optional.empty();
+    }
+
+    /** The experts that tokens are routed to, in their order; empty for a method that routes nothing. */
+    default List<Factors> experts() {
+        return List.of();
     }
 
     @Override

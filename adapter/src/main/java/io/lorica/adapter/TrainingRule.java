@@ -34,6 +34,15 @@ public interface TrainingRule {
      */
     default void beforeStep(long step, long totalSteps) {}
 
+    /**
+     * A loss on what happens inside one micro-batch's pass, which travels with it; null for none.
+     *
+     * @param share the micro-batch's part of the optimizer step, by tokens; the parts of a step sum to 1
+     */
+    default @Nullable PassLoss passLoss(double share) {
+        return null;
+    }
+
     /** A scalar added to the loss once per optimizer step, or null. Owned by the caller's innermost scope. */
     default @Nullable Tensor extraLoss() {
         return null;

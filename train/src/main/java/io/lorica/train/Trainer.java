@@ -1,5 +1,6 @@
 package io.lorica.train;
 
+import io.lorica.adapter.PassLoss;
 import io.lorica.adapter.Trainable;
 import io.lorica.adapter.TrainingRule;
 import io.lorica.model.Pass;
@@ -240,13 +241,17 @@ public final class Trainer {
             rule.beforeStep(step, totalSteps);
             follow(trainee, config, optimizer);
             long targets = examples.stream().mapToLong(Example::targets).sum();
+            long all = examples.stream().mapToLong(Example::length).sum();
             Seed dropout = seed.of("dropout").of(step);
             double loss = 0;
             long stepTokens = 0;
             int from = 0;
             for (List<Example> part : config.microBatches(examples)) {
                 MicroBatch micro = MicroBatch.of(part);
-                loss += gradients.run(micro, Math.max(1, targets), Pass.training(dropout.of(from)));
+                PassLoss inside = rule.passLoss((double) micro.tokens() / all);
+                Pass pass = Pass.training(dropout.of(from));
+                loss += gradients.run(micro, Math.max(1, targets), inside == null ? pass : pass.with(inside));
+                loss += inside == null ? 0 : inside.value();
                 stepTokens += micro.tokens();
                 from += part.size();
             }
