@@ -20,6 +20,9 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 public final class ComparisonPlot {
     private static final Color INK = new Color(31, 97, 163);
 
+    /** Letters that fit above a picture. */
+    private static final int MOST_TITLE = 70;
+
     private ComparisonPlot() {}
 
     /**
@@ -49,13 +52,14 @@ public final class ComparisonPlot {
         CategoryChart chart = new CategoryChartBuilder()
                 .width(720)
                 .height(560)
-                .title(title)
+                .title(title.length() > MOST_TITLE ? methods.size() + " methods" : title)
                 .xAxisTitle("method")
                 .yAxisTitle("held-out loss (nats per token)")
                 .build();
         chart.getStyler().setDefaultSeriesRenderStyle(CategorySeries.CategorySeriesRenderStyle.Scatter);
-        chart.getStyler().setXAxisLabelRotation(methods.size() > 6 ? 45 : 0);
+        chart.getStyler().setXAxisLabelRotation(methods.size() > 12 ? 90 : methods.size() > 6 ? 45 : 0);
         chart.getStyler().setChartBackgroundColor(Color.WHITE);
+        chart.getStyler().setXAxisTickMarkSpacingHint(1); // every method has its name
         chart.getStyler().setLegendVisible(false);
         chart.getStyler().setYAxisDecimalPattern("0.00##");
         List<Double> half = methods.stream()
