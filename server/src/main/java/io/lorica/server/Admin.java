@@ -6,6 +6,7 @@ import io.helidon.http.Status;
 import io.helidon.webserver.http.Handler;
 import io.helidon.webserver.http.ServerRequest;
 import io.helidon.webserver.http.ServerResponse;
+import io.lorica.serve.store.AdapterStore;
 import io.lorica.serve.store.Registrar;
 import io.lorica.server.access.Keys;
 import io.lorica.server.access.Tenant;
@@ -49,10 +50,7 @@ final class Admin {
         String name = fields.text("lora_name");
         String path = fields.text("lora_path");
         fields.options().refuseUnknown();
-        if (name.equals(served.base())) {
-            throw new LoricaException.BadInput(
-                    "request: key 'lora_name' is '" + name + "', which is the base's own name; choose another");
-        }
+        requireNotBase(name, "request: key 'lora_name'");
         workers.run(() -> {
             registrar.add(name, inside(path));
             return name;
@@ -60,9 +58,30 @@ final class Admin {
         done(response, "added", name);
     }
 
-    private Path inside(String path) {
-        Path root = directory.orElseThrow(() ->
+    /** @param what has this value */
+    void requireNotBase(String name, String what) {
+        if (name.equals(served.base())) {
+            throw new LoricaException.BadInput(
+                    what + " is '" + name + "', which is the base's own name; choose another");
+        }
+    }
+
+    AdapterStore store() {
+        return served.store();
+    }
+
+    Registrar registrar() {
+        return registrar;
+    }
+
+    /** @throws LoricaException.BadInput where there is none */
+    Path directory() {
+        return directory.orElseThrow(() ->
                 new LoricaException.BadInput("this server has no directory of adapters; start it with --adapters DIR"));
+    }
+
+    private Path inside(String path) {
+        Path root = directory();
         try {
             Path real = root.toRealPath();
             Path folder = real.resolve(path).toRealPath();

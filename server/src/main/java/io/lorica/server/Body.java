@@ -15,33 +15,68 @@ import io.helidon.webserver.http.ServerRequest;
 import io.lorica.tensor.LoricaException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.Locale;
+import java.util.regex.Pattern;
 
-/** The body of a request: one JSON object in UTF-8, no larger than allowed. */
+/** The body of a request: one JSON object in UTF-8, or a zip, no larger than allowed. */
 final class Body {
     private static final JsonMapper JSON = JsonMapper.builder()
             .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
             .enable(DeserializationFeature.FAIL_ON_TRAILING_TOKENS)
             .build();
 
+    private static final long MOST_DRAINED = 64 << 20;
+
     private Body() {}
 
     /** @param most bytes */
     static ObjectNode read(ServerRequest request, int most) {
-        String type = request.headers().first(HeaderNames.CONTENT_TYPE).orElse("application/json");
-        if (!type.toLowerCase(Locale.ROOT).strip().matches("application/json(\\s*;.*)?")) {
-            throw new HttpException(
-                    "the body's Content-Type is '" + type + "'; send JSON as application/json",
-                    Status.UNSUPPORTED_MEDIA_TYPE_415);
-        }
+        requireType(request, "application/json", "JSON");
         byte[] bytes = bytes(request, most);
         if (bytes.length == 0) {
             throw new LoricaException.BadInput("the request has no body; send a JSON object");
         }
         return object(text(bytes));
+    }
+
+    /**
+     * Writes a body that is a zip into a file.
+     *
+     * @param most bytes
+     */
+    static void save(ServerRequest request, Path file, long most) throws IOException {
+        requireType(request, "application/zip", "the zip of an adapter's folder");
+        if (!request.content().hasEntity()) {
+            throw new LoricaException.BadInput("the request has no body; send a zip of an adapter's folder");
+        }
+        InputStream in = request.content().inputStream();
+        try (OutputStream out = Files.newOutputStream(file)) {
+            byte[] buffer = new byte[1 << 16];
+            long size = 0;
+            for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+                size += count;
+                if (size > most) {
+                    throw tooLarge(in, most);
+                }
+                out.write(buffer, 0, count);
+            }
+        }
+        Clients.current().received();
+    }
+
+    private static void requireType(ServerRequest request, String wanted, String what) {
+        String type = request.headers().first(HeaderNames.CONTENT_TYPE).orElse(wanted);
+        if (!type.toLowerCase(Locale.ROOT).strip().matches(Pattern.quote(wanted) + "(\\s*;.*)?")) {
+            throw new HttpException(
+                    "the body's Content-Type is '" + type + "'; send " + what + " as " + wanted,
+                    Status.UNSUPPORTED_MEDIA_TYPE_415);
+        }
     }
 
     /**
@@ -56,17 +91,21 @@ final class Body {
             InputStream in = request.content().inputStream();
             byte[] bytes = in.readNBytes(most + 1);
             if (bytes.length > most) {
-                drain(in, 16L * most);
-                throw new HttpException(
-                        "the body is larger than the " + most + " bytes that this server takes; send less",
-                        Status.REQUEST_ENTITY_TOO_LARGE_413,
-                        false);
+                throw tooLarge(in, most);
             }
             Clients.current().received();
             return bytes;
         } catch (IOException e) {
             throw new UncheckedIOException(e);
         }
+    }
+
+    private static HttpException tooLarge(InputStream in, long most) throws IOException {
+        drain(in, Math.min(16 * most, MOST_DRAINED));
+        return new HttpException(
+                "the body is larger than the " + most + " bytes that this server takes; send less",
+                Status.REQUEST_ENTITY_TOO_LARGE_413,
+                false);
     }
 
     private static void drain(InputStream in, long most) throws IOException {

@@ -53,9 +53,14 @@ final class Clients implements ServerConnectionSelector, Http1ConnectionListener
 
     @Override
     public void prologue(ConnectionContext connection, HttpPrologue prologue) {
-        Client client = (Client) connection;
-        client.receiving(timer.schedule(client::abort, bodyTime.toMillis(), TimeUnit.MILLISECONDS));
-        CURRENT.set(client);
+        CURRENT.set((Client) connection);
+        allow(bodyTime);
+    }
+
+    /** Gives the request that this thread takes in so long from now. */
+    void allow(Duration time) {
+        Client client = current();
+        client.receiving(timer.schedule(client::abort, time.toMillis(), TimeUnit.MILLISECONDS));
     }
 
     @Override

@@ -41,8 +41,8 @@ public final class LoricaServer implements AutoCloseable {
         this.options = options;
         Served served = new Served(options.name(), store);
         Metrics metrics = new Metrics(store);
-        Routes routes = routes(served, registrar, metrics);
         clients = new Clients(options.bodyTime());
+        Routes routes = routes(served, registrar, metrics);
         if (base.model() instanceof EncoderModel encoder) {
             engine = null;
             embedder = new Embedder(encoder, options.engine().maxQueue());
@@ -105,6 +105,7 @@ public final class LoricaServer implements AutoCloseable {
                 .known(Method.GET, "/v1/usage", new Accounts(options.keys())::show)
                 .known(Method.POST, "/v1/load_lora_adapter", admin::load)
                 .known(Method.POST, "/v1/unload_lora_adapter", admin::unload)
+                .known(Method.POST, "/v1/lorica/adapters/{name}", new Uploads(admin, clients, workers)::add)
                 .known(Method.GET, "/metrics", admin.metrics(options.keys(), metrics))
                 .open(Method.GET, "/openapi", Json.resource("openapi.json"))
                 .open(Method.GET, "/health", this::ready)

@@ -22,8 +22,17 @@ import java.util.Objects;
  * Nothing on it comes from elsewhere, and its policy has the browser hold to that.
  */
 final class Page {
-    private static final List<String> FILES =
-            List.of("index.html", "page.css", "page.js", "api.js", "chat.js", "adapters.js", "charts.js", "icon.svg");
+    private static final List<String> FILES = List.of(
+            "index.html",
+            "page.css",
+            "page.js",
+            "api.js",
+            "chat.js",
+            "adapters.js",
+            "charts.js",
+            "upload.js",
+            "zip.js",
+            "icon.svg");
     private static final Map<String, String> TYPES = Map.of(
             "html", "text/html; charset=utf-8",
             "css", "text/css; charset=utf-8",

@@ -79,7 +79,8 @@ class PageTest {
 
     @Test
     void references_ofEveryFile_areServedHere() {
-        for (String file : List.of("/", "/page/page.js", "/page/chat.js", "/page/adapters.js", "/page/charts.js")) {
+        for (String file : List.of(
+                "/", "/page/page.js", "/page/chat.js", "/page/adapters.js", "/page/charts.js", "/page/upload.js")) {
             REFERENCE
                     .matcher(server.get(file).body())
                     .results()

@@ -31,7 +31,9 @@ export class Adapters {
       this.mayChange = answer.may_change;
       this.rows.clear();
     }
-    this.suggest([answer.base, ...this.list.map((adapter) => adapter.name)]);
+    element('add').hidden = !this.mayChange;
+    element('add-not').hidden = this.mayChange;
+    this.suggest([...(answer.base ? [answer.base] : []), ...this.list.map((adapter) => adapter.name)]);
     this.draw();
     return answer;
   }

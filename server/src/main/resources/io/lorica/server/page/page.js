@@ -3,6 +3,7 @@ import { get, key, useKey } from './api.js';
 import { Adapters } from './adapters.js';
 import { startCharts } from './charts.js';
 import { startChat } from './chat.js';
+import { startUpload } from './upload.js';
 
 const SECOND = 1000;
 const element = (id) => document.getElementById(id);
@@ -53,5 +54,6 @@ element('key-form').addEventListener('submit', (event) => {
 });
 
 startChat();
+startUpload(() => adapters.refresh());
 repeat(SECOND, async () => show(await get('v1/lorica/stats')));
 repeat(3 * SECOND, () => adapters.refresh());
