@@ -93,33 +93,43 @@ class LoricaModelTest {
         }
     }
 
-    /** Adapters are read while others are answered, DoRA's from the quantized weights themselves. */
+    /**
+     * Adapters are read while others are answered, DoRA's from the quantized weights themselves. With these seeds and this
+     * prompt every chosen token leads by 0.15 or more, so that who shares a batch with whom cannot decide any by rounding.
+     */
     @Test
     void generate_quantizedBaseManyThreads_eachHasItsAdapter() throws InterruptedException, ExecutionException {
         Pretrained int8 = ModelStore.standard().open("lorica-tiny", DType.F32, WeightFormat.INT8);
-        String settings = "{'r':4,'lora_alpha':32,'target_modules':['q_proj','v_proj','down_proj']}";
-        try (Adapter adapter = TinyModels.adapter(int8.causal(), "dora", settings, 5)) {
-            adapter.save(directory.resolve("dora"));
+        String settings = "{'r':4,'lora_alpha':16,'target_modules':['q_proj','v_proj','down_proj']}";
+        List<String> kinds = List.of("dora", "lora");
+        for (String kind : kinds) {
+            try (Adapter adapter = TinyModels.adapter(int8.causal(), kind, settings, 5)) {
+                adapter.save(directory.resolve(kind));
+            }
         }
         try (LoricaModel shared = LoricaModel.open(int8, 1 << 24, EngineOptions.DEFAULT)) {
             for (int i = 0; i < 12; i++) {
-                shared.adapters().add("b" + i, directory.resolve(i % 2 == 0 ? "dora" : "a1"));
+                shared.adapters().add("b" + i, directory.resolve(kinds.get(i % 2)));
             }
             List<String> together = new ArrayList<>();
             try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
                 List<Future<String>> asked = new ArrayList<>();
                 for (int i = 0; i < 12; i++) {
                     LoricaModel model = shared.adapter("b" + i);
-                    asked.add(threads.submit(() -> text(model)));
+                    asked.add(threads.submit(() -> beginning(model)));
                 }
                 for (Future<String> one : asked) {
                     together.add(one.get());
                 }
             }
             for (int i = 0; i < 12; i++) {
-                assertThat(together.get(i)).isEqualTo(text(shared.adapter("b" + i % 2)));
+                assertThat(together.get(i)).isEqualTo(beginning(shared.adapter("b" + i % 2)));
             }
         }
+    }
+
+    private static String beginning(LoricaModel model) {
+        return model.generate("In the beginning", HOW).text();
     }
 
     @Test
