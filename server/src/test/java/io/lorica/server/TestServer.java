@@ -34,6 +34,7 @@ import java.util.function.UnaryOperator;
 /** A server on a free port with the built-in model and two adapters, {@code tone} and {@code law}; and a client. */
 final class TestServer implements AutoCloseable {
     static final EngineOptions ENGINE = new EngineOptions(4, 64, 2048, 8, Duration.ofSeconds(20));
+    private static final List<String> NAMES = List.of("tone", "law");
     private static final ObjectMapper JSON = new ObjectMapper();
 
     private final HttpClient client = HttpClient.newHttpClient();
@@ -43,7 +44,12 @@ final class TestServer implements AutoCloseable {
 
     /** @param adapters where they are written */
     TestServer(Path adapters, UnaryOperator<ServerOptions> options) {
-        this(adapters, options, store -> {
+        this(adapters, options, NAMES);
+    }
+
+    /** @param names of the adapters */
+    TestServer(Path adapters, UnaryOperator<ServerOptions> options, List<String> names) {
+        this(adapters, options, names, store -> {
             store.addAll(adapters);
             return Registrar.of(store);
         });
@@ -51,8 +57,17 @@ final class TestServer implements AutoCloseable {
 
     /** @param registrar given the empty store */
     TestServer(Path adapters, UnaryOperator<ServerOptions> options, Function<AdapterStore, Registrar> registrar) {
-        adapter(adapters.resolve("tone"), 1);
-        adapter(adapters.resolve("law"), 2);
+        this(adapters, options, NAMES, registrar);
+    }
+
+    private TestServer(
+            Path adapters,
+            UnaryOperator<ServerOptions> options,
+            List<String> names,
+            Function<AdapterStore, Registrar> registrar) {
+        for (int i = 0; i < names.size(); i++) {
+            adapter(adapters.resolve(names.get(i)), i + 1);
+        }
         store = new AdapterStore(base.model(), 64 << 20);
         server = LoricaServer.start(
                 base,
