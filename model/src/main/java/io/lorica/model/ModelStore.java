@@ -160,8 +160,7 @@ public final class ModelStore {
 
     private Pretrained open(String reference, Function<ModelFiles, BaseModel> loader) {
         Located located = locate(reference);
-        ModelFiles files = ModelFiles.open(located.path());
-        return new Pretrained(located, files, loader.apply(files));
+        return Pretrained.load(located, ModelFiles.open(located.path()), loader);
     }
 
     /** What the headers of a model's files say; obtains the model where needed, and does not load it. */

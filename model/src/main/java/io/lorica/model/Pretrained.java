@@ -2,7 +2,9 @@ package io.lorica.model;
 
 import io.lorica.tensor.LoricaException;
 import java.nio.file.Path;
-import org.jspecify.annotations.Nullable;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Function;
 
 /**
  * A model that is ready to use, with its tokenizer and where it came from. Closing frees both.
@@ -13,13 +15,31 @@ public final class Pretrained implements AutoCloseable {
     private final ModelStore.Located located;
     private final ModelFiles files;
     private final BaseModel model;
-    private @Nullable Tokenizer tokenizer;
+    private final CompletableFuture<Tokenizer> tokenizer;
 
-    /** @param model becomes this object's, and is closed with it */
-    Pretrained(ModelStore.Located located, ModelFiles files, BaseModel model) {
+    private Pretrained(
+            ModelStore.Located located, ModelFiles files, BaseModel model, CompletableFuture<Tokenizer> tokenizer) {
         this.located = located;
         this.files = files;
         this.model = model;
+        this.tokenizer = tokenizer;
+    }
+
+    /**
+     * Loads the model, and meanwhile its tokenizer, which takes about as long where the weights are mapped.
+     *
+     * @param loader its model becomes the result's, and is closed with it
+     */
+    static Pretrained load(ModelStore.Located located, ModelFiles files, Function<ModelFiles, BaseModel> loader) {
+        CompletableFuture<Tokenizer> tokenizer = CompletableFuture.supplyAsync(
+                files::tokenizer,
+                task -> Thread.ofPlatform().daemon().name("lorica-tokenizer").start(task));
+        try {
+            return new Pretrained(located, files, loader.apply(files), tokenizer);
+        } catch (RuntimeException | Error e) {
+            closeWhenLoaded(tokenizer);
+            throw e;
+        }
     }
 
     /** What the person asked for. */
@@ -69,24 +89,33 @@ public final class Pretrained implements AutoCloseable {
     }
 
     /**
-     * The tokenizer, read at the first call; closed with this object.
+     * The tokenizer; closed with this object.
      *
      * @throws LoricaException.NotFound if the model's files hold none
      */
     public Tokenizer tokenizer() {
-        Tokenizer loaded = tokenizer;
-        if (loaded == null) {
-            loaded = files.tokenizer();
-            tokenizer = loaded;
+        try {
+            return tokenizer.join();
+        } catch (CompletionException e) {
+            throw e.getCause() instanceof RuntimeException cause ? cause : e;
         }
-        return loaded;
     }
 
     @Override
     public void close() {
-        if (tokenizer != null) {
-            tokenizer.close();
-        }
+        closeWhenLoaded(tokenizer);
         model.close();
+    }
+
+    /** Waits, so that nothing native is left at work; a failure was told to whoever asked for the tokenizer. */
+    private static void closeWhenLoaded(CompletableFuture<Tokenizer> tokenizer) {
+        tokenizer
+                .handle((loaded, _) -> {
+                    if (loaded != null) {
+                        loaded.close();
+                    }
+                    return true;
+                })
+                .join();
     }
 }
