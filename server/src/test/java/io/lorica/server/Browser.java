@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.function.Predicate;
@@ -102,6 +103,21 @@ final class Browser implements AutoCloseable {
     /** Replaces what a field holds. */
     void fill(String css, String text) {
         find(css).sendKeys(Keys.chord(Keys.CONTROL, "a"), text);
+    }
+
+    /** Drags a file or folder of this machine onto an element. */
+    void drop(Path what, String css) {
+        WebElement target = find(css);
+        driver.executeScript("arguments[0].scrollIntoView()", target);
+        List<?> at = Objects.requireNonNull((List<?>) driver.executeScript(
+                "const box = arguments[0].getBoundingClientRect(); return [box.x + box.width / 2, box.y + 10]",
+                target));
+        Map<String, Object> data =
+                Map.of("items", List.of(), "files", List.of(what.toString()), "dragOperationsMask", 1);
+        for (String type : List.of("dragEnter", "dragOver", "drop")) {
+            driver.executeCdpCommand(
+                    "Input.dispatchDragEvent", Map.of("type", type, "x", at.get(0), "y", at.get(1), "data", data));
+        }
     }
 
     void await(String what, Predicate<Browser> condition) {

@@ -203,6 +203,19 @@ class BrowserTest {
         assertThat(shown("#log-1")).isEqualTo(answer("law", "Good morrow"));
     }
 
+    @Test
+    void adapter_asDroppedFolder_isAdded() throws IOException {
+        Path dropped = Files.createDirectory(folder.resolve("dropped"));
+        for (String name : new String[] {"adapter_config.json", "adapter_model.safetensors"}) {
+            Files.copy(folder.resolve("adapters/tone").resolve(name), dropped.resolve(name));
+        }
+        enter(KEY);
+        browser.drop(dropped, "#add");
+        browser.await("what was chosen", page -> page.text("#add-status").contains("is chosen"));
+        browser.find("#add-button").click();
+        browser.await("its row", page -> page.text("#rows").contains("dropped"));
+    }
+
     private void add(String field, Path what) {
         enter(KEY);
         browser.find(field).sendKeys(what.toString());

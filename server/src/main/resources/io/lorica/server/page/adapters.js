@@ -72,8 +72,8 @@ export class Adapters {
 
   row(adapter) {
     const row = this.rows.get(adapter.name) ?? this.newRow(adapter.name);
-    const cells = [adapter.method ?? '–', adapter.rank ?? '–', STATES[adapter.state],
-      adapter.bytes ? format.bytes(adapter.bytes) : '–'];
+    const held = adapter.bytes ? `, ${format.bytes(adapter.bytes)}` : '';
+    const cells = [adapter.method ?? '–', adapter.rank ?? '–', STATES[adapter.state] + held];
     cells.forEach((text, index) => {
       row.children[index + 1].textContent = text;
     });
@@ -85,10 +85,10 @@ export class Adapters {
     const header = document.createElement('th');
     header.scope = 'row';
     header.textContent = name;
-    const cells = Array.from({ length: 5 }, () => document.createElement('td'));
-    cells[4].append(button('Chat', `Chat with ${name}`, () => this.choose(name)));
+    const cells = Array.from({ length: 4 }, () => document.createElement('td'));
+    cells[3].append(button('Chat', `Chat with ${name}`, () => this.choose(name)));
     if (this.mayChange) {
-      cells[4].append(button('Unload', `Unload ${name}`, () => this.unload(name)));
+      cells[3].append(button('Unload', `Unload ${name}`, () => this.unload(name)));
     }
     row.append(header, ...cells);
     this.rows.set(name, row);

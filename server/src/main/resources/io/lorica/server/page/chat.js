@@ -47,6 +47,7 @@ class Conversation {
       note.className = 'failure';
       note.textContent = error.name === 'AbortError' ? 'Stopped.' : error.message;
       item.append(note);
+      this.log.scrollTop = this.log.scrollHeight;
     } finally {
       this.log.setAttribute('aria-busy', 'false');
     }

@@ -27,6 +27,14 @@ function show(stats) {
   draw(stats);
 }
 
+/** What a failure means to whoever looks. */
+function meaning(error) {
+  if (error.status === 401 && !key()) {
+    return 'This server asks for an API key; enter yours above.';
+  }
+  return error instanceof TypeError ? 'The server cannot be reached.' : error.message;
+}
+
 /** Asks again and again, one after the other, while somebody looks. */
 async function repeat(pause, action) {
   for (;;) {
@@ -39,7 +47,7 @@ async function repeat(pause, action) {
         }
       } catch (error) {
         failing = true;
-        notice(error instanceof TypeError ? 'The server cannot be reached.' : error.message);
+        notice(meaning(error));
       }
     }
     await new Promise((done) => setTimeout(done, pause));
@@ -50,7 +58,7 @@ element('key').value = key();
 element('key-form').addEventListener('submit', (event) => {
   event.preventDefault();
   useKey(element('key').value);
-  adapters.refresh().then(() => notice(''), (error) => notice(error.message));
+  adapters.refresh().then(() => notice(''), (error) => notice(meaning(error)));
 });
 
 startChat();
