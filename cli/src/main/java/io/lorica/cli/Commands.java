@@ -29,7 +29,8 @@ final class Commands {
         line.addSubcommand(adapter(console));
         line.addSubcommand(new CommandLine(new AnalyzeCommand())
                 .addSubcommand(new AnalyzeNormsCommand(console))
-                .addSubcommand(new AnalyzeGradientCommand(console)));
+                .addSubcommand(new AnalyzeGradientCommand(console))
+                .addSubcommand(new AnalyzeExpertsCommand(console)));
         line.addSubcommand(new CommandLine(new BenchCommand())
                 .addSubcommand(new BenchFinetuneCommand(console))
                 .addSubcommand(new BenchStartCommand(console)));

@@ -91,8 +91,7 @@ final class GenerateCommand implements Callable<Integer> {
         }
         try (Scope _ = Scope.open()) {
             List<Picture> pictures = images.stream().map(Picture::read).toList();
-            Tensor pixels =
-                    ImageProcessor.read(session.pretrained().path()).pixels(pictures);
+            Tensor pixels = ImageProcessor.read(session.pretrained().path()).pixels(pictures);
             return TextGenerator.generate(seeing, session.tokenizer(), tokens, pixels, how, onText);
         }
     }

@@ -46,6 +46,61 @@ class AnalyzeCommandTest {
         return Cli.run(arguments.toArray(String[]::new));
     }
 
+    @Test
+    void experts_trainedMola_writesDistancesAndAHeatMap() throws IOException {
+        String run = folder.resolve("mola").toString();
+        Cli trained = Cli.run(
+                "train",
+                "--model",
+                "lorica-tiny",
+                "--data",
+                rows,
+                "--method",
+                "mola",
+                "--out",
+                run,
+                "--set",
+                "target_modules=[q_proj,down_proj]",
+                "--set",
+                "max_steps=2",
+                "--set",
+                "held_out=0",
+                "--set",
+                "threads=1");
+        assertThat(trained.code()).as(trained.err()).isZero();
+        Path out = folder.resolve("experts");
+        Cli told = Cli.run("analyze", "experts", run, "--model", "lorica-tiny", "--out", out.toString(), "--json");
+        assertThat(told.code()).as(told.err()).isZero();
+        JsonNode first = new ObjectMapper().readTree(told.out()).at("/sites/0");
+        assertThat(first.get("experts").asInt()).isEqualTo(2);
+        assertThat(first.get("relative").asDouble()).isBetween(0.0, 2.0);
+        assertThat(out.resolve("experts.png")).isNotEmptyFile();
+        assertThat(out.resolve("experts.md")).content().contains("| layer |", "down_proj");
+    }
+
+    @Test
+    void experts_methodThatRoutesNothing_isRefused() throws IOException {
+        String run = folder.resolve("plain").toString();
+        Cli trained = Cli.run(
+                "train",
+                "--model",
+                "lorica-tiny",
+                "--data",
+                rows,
+                "--out",
+                run,
+                "--set",
+                "max_steps=1",
+                "--set",
+                "held_out=0",
+                "--set",
+                "threads=1");
+        assertThat(trained.code()).as(trained.err()).isZero();
+        Cli refused = Cli.run("analyze", "experts", run, "--model", "lorica-tiny");
+        assertThat(refused.code()).isNotZero();
+        assertThat(refused.err()).contains("no site of it has two experts");
+    }
+
     private static Cli gradient(String... more) {
         return Cli.run(Stream.concat(
                         Stream.of(
