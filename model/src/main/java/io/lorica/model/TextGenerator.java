@@ -106,8 +106,7 @@ public final class TextGenerator {
         return new Answer(tokenizer, prompt, sampling, limit, index, onText);
     }
 
-    private static void run(
-            CausalModel model, List<long[]> prompts, @Nullable Tensor pixels, List<Answer> answers) {
+    private static void run(CausalModel model, List<long[]> prompts, @Nullable Tensor pixels, List<Answer> answers) {
         try (Grad _ = Grad.disabled();
                 KvCache cache = model.newCache(prompts.size())) {
             List<Answer> open = answers;

@@ -22,7 +22,8 @@ class ModelLoaderTest {
                 .isInstanceOf(LoricaException.Unsupported.class)
                 .hasMessageContaining("model_type 'lama'")
                 .hasMessageContaining("did you mean 'llama'")
-                .hasMessageContaining("known: bert, clip, clip_vision_model, gpt2, llama, llava, mistral, qwen2, roberta, t5, vit");
+                .hasMessageContaining(
+                        "known: bert, clip, clip_vision_model, gpt2, llama, llava, mistral, qwen2, roberta, t5, vit");
     }
 
     @Test

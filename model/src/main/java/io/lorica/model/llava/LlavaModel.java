@@ -42,19 +42,18 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
         config = LlavaConfig.from(source);
         ModelConfig eyes = LlavaConfig.vision(source);
         if (!(ModelLoader.part(eyes, weights.part(LlavaNames::vision)) instanceof VisionEncoder encoder)) {
-            throw new LoricaException.Unsupported(
-                    eyes.where() + ": model_type '" + eyes.modelType() + "' is no vision encoder; use clip_vision_model");
+            throw new LoricaException.Unsupported(eyes.where() + ": model_type '" + eyes.modelType()
+                    + "' is no vision encoder; use clip_vision_model");
         }
         vision = encoder;
         states = config.states(vision.layers(), source.where());
         ModelConfig words = LlavaConfig.text(source);
         if (!(ModelLoader.part(words, weights.part(LlavaNames::text)) instanceof CausalModel decoder)) {
-            throw new LoricaException.Unsupported(
-                    words.where() + ": model_type '" + words.modelType() + "' is no decoder; use llama, mistral or qwen2");
+            throw new LoricaException.Unsupported(words.where() + ": model_type '" + words.modelType()
+                    + "' is no decoder; use llama, mistral or qwen2");
         }
         language = decoder;
-        projector = Projector.of(
-                weights, config, vision.width() * states.size(), words.integer("hidden_size"));
+        projector = Projector.of(weights, config, vision.width() * states.size(), words.integer("hidden_size"));
         if (config.imageToken() >= language.vocabularySize()) {
             throw new LoricaException.BadInput(source.where() + ": image_token_index " + config.imageToken()
                     + " lies outside the vocabulary of " + language.vocabularySize() + "; grow the vocabulary");

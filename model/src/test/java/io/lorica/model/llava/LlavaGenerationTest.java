@@ -49,8 +49,7 @@ class LlavaGenerationTest {
     void generate_aboutAFile_equalsWholePassesWithoutCache() {
         try (Grad _ = Grad.disabled();
                 Scope _ = Scope.open()) {
-            Picture picture =
-                    Picture.read(Fixture.named("images").directory().resolve("wide.png"));
+            Picture picture = Picture.read(Fixture.named("images").directory().resolve("wide.png"));
             Tensor pixels = ImageProcessor.read(PRETRAINED.path()).pixels(List.of(picture));
             long[] ids = MODEL.expand(PRETRAINED.tokenizer().encode(PROMPT, false), 1);
             int prompt = ids.length;
@@ -65,8 +64,7 @@ class LlavaGenerationTest {
 
     private static long[] generate(Tensor pixels, int tokens) {
         long[] prompt = PRETRAINED.tokenizer().encode(PROMPT, false);
-        return TextGenerator.generate(
-                        MODEL, PRETRAINED.tokenizer(), prompt, pixels, Sampling.greedy(tokens), _ -> {})
+        return TextGenerator.generate(MODEL, PRETRAINED.tokenizer(), prompt, pixels, Sampling.greedy(tokens), _ -> {})
                 .tokens();
     }
 

@@ -64,8 +64,8 @@ class LlavaParityTest {
     }
 
     private static void sameUnder(UnaryOperator<String> spelling) {
-        try (VisionLanguageModel model = (VisionLanguageModel) ModelLoader.load(
-                        new RenamedTensors(FIXTURE.source(), spelling), FIXTURE.config(), DType.F32);
+        try (VisionLanguageModel model = (VisionLanguageModel)
+                        ModelLoader.load(new RenamedTensors(FIXTURE.source(), spelling), FIXTURE.config(), DType.F32);
                 Grad _ = Grad.disabled();
                 Scope _ = Scope.open()) {
             Batch batch = Batch.of(FIXTURE.longs("ids")).withImages(pixels(FIXTURE, 0, 1));
@@ -82,7 +82,8 @@ class LlavaParityTest {
                 Scope _ = Scope.open()) {
             long[] prompt = Arrays.copyOf(ids, ids.length - 1);
             model.nextLogits(Batch.of(List.of(prompt), cache).withImages(pixels(FIXTURE, 0)), Pass.inference());
-            Tensor next = model.nextLogits(Batch.of(List.of(new long[] {ids[ids.length - 1]}), cache), Pass.inference());
+            Tensor next =
+                    model.nextLogits(Batch.of(List.of(new long[] {ids[ids.length - 1]}), cache), Pass.inference());
             float[] whole = FIXTURE.floats("logits").getFirst();
             int from = whole.length - model.vocabularySize();
             assertThat(Distances.largest(Tensors.floats(next), Arrays.copyOfRange(whole, from, whole.length)))
@@ -111,8 +112,7 @@ class LlavaParityTest {
     void logits_moreImagesThanTokens_areRefused() {
         try (VisionLanguageModel model = (VisionLanguageModel) FIXTURE.load(DType.F32);
                 Scope _ = Scope.open()) {
-            Batch batch =
-                    Batch.of(List.of(FIXTURE.longs("ids").getFirst())).withImages(pixels(FIXTURE, 0, 1));
+            Batch batch = Batch.of(List.of(FIXTURE.longs("ids").getFirst())).withImages(pixels(FIXTURE, 0, 1));
             assertThatThrownBy(() -> model.logits(batch, Pass.inference()))
                     .isInstanceOf(LoricaException.BadInput.class)
                     .hasMessageContaining("the batch has 9 image tokens for 2 images of 9 each");
@@ -140,8 +140,8 @@ class LlavaParityTest {
 
     private static Tensor pixels(Fixture fixture, int... which) {
         List<float[]> all = fixture.floats("pixels");
-        float[] joined = Distances.joined(
-                Arrays.stream(which).mapToObj(all::get).toList());
+        float[] joined =
+                Distances.joined(Arrays.stream(which).mapToObj(all::get).toList());
         return Tensors.of(joined, which.length, 3, 12, 12);
     }
 }
