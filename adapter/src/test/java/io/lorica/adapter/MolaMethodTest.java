@@ -145,7 +145,7 @@ class MolaMethodTest extends MethodContract {
 
     @Test
     void create_numbersByLayer_giveEachLayerItsExperts(@TempDir Path out) {
-        Adapter adapter = add("a", settings().replace("'number_experts': 3", "'number_experts': '25'"));
+        Adapter adapter = add("a", settings().replace("'number_experts': 3", "'number_experts': '2-5'"));
         int layers = ((CausalModel) model).blocks().size();
         adapter.sites()
                 .forEach((name, part) -> assertThat(part.experts())

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.lorica.adapter.Adapter;
+import io.lorica.adapter.AdapterStack;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Generation;
 import io.lorica.model.Message;
@@ -130,6 +131,34 @@ class LoricaModelTest {
 
     private static String beginning(LoricaModel model) {
         return model.generate("In the beginning", HOW).text();
+    }
+
+    /** Each token of a routed adapter goes to experts of its own, whoever shares the batch. */
+    @Test
+    void generate_routedBesideOthers_isWhatItSaysAlone() throws InterruptedException, ExecutionException {
+        String wanted;
+        try (Pretrained alone = ModelStore.standard().open("lorica-tiny", DType.F32);
+                AdapterStack stack = new AdapterStack(alone.model())) {
+            String settings = "{'r':4,'lora_alpha':16,'number_experts':3,'target_modules':['q_proj','down_proj']}";
+            stack.add("routed", TinyModels.adapter(alone.causal(), "mola", settings, 3))
+                    .activate("routed");
+            stack.adapter("routed").save(directory.resolve("routed"));
+            long[] prompt = alone.tokenizer().encode(PROMPT, true);
+            wanted = TextGenerator.generate(alone.causal(), alone.tokenizer(), prompt, HOW, _ -> {})
+                    .text();
+        }
+        base.adapters().add("routed", directory.resolve("routed"));
+        List<LoricaModel> models = List.of(base.adapter("a0"), base.adapter("routed"), base, base.adapter("routed"));
+        try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+            List<Future<String>> together = new ArrayList<>();
+            models.forEach(model -> together.add(threads.submit(() -> text(model))));
+            assertThat(together.get(1).get())
+                    .isEqualTo(wanted)
+                    .isNotEqualTo(together.get(0).get());
+            assertThat(together.get(3).get())
+                    .isEqualTo(wanted)
+                    .isNotEqualTo(together.get(2).get());
+        }
     }
 
     @Test

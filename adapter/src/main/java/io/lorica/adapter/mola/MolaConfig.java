@@ -8,15 +8,17 @@ import io.lorica.adapter.SiteShape;
 import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.adapter.moe.Balance;
 import io.lorica.tensor.LoricaException;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /**
  * Settings of MoLA; keys as the authors' code, {@code r} for its {@code lora_r}.
  *
- * @param experts {@code number_experts}: a number, a list with one for each layer, or a pattern of digits such as
- *     {@code "2468"}, spread over the layers in equal groups from the first up; default {@code "2468"}
+ * @param experts {@code number_experts}: a number, a list with one for each layer, or a pattern such as
+ *     {@code "2-4-6-8"} (the authors' {@code "2468"}), spread over the layers in equal groups from the first up; the default
  * @param topK {@code top_k}: experts a token visits, a number or a list; default 2
  * @param ranks {@code r}: rank of an expert, a number or a list; default 8
  * @param alpha {@code lora_alpha}: an expert's update is scaled by {@code alpha / r}; default 16
@@ -129,22 +131,31 @@ record MolaConfig(
             if (node == null) {
                 return new PerLayer(otherwise, true);
             }
-            boolean text = node.isTextual() && node.asText().matches("[1-9]{1,64}");
-            List<Integer> values = text
-                    ? node.asText().chars().mapToObj(digit -> digit - '0').toList()
-                    : node.isTextual() ? List.of() : options.integers(key);
+            List<Integer> values = node.isTextual() ? pattern(node.asText()) : options.integers(key);
             if (values.isEmpty() || values.stream().anyMatch(value -> value < 1 || value > max)) {
                 throw options.wrong(
-                        key, node, "a number from 1, a list with one for each layer, or digits such as \"2468\"");
+                        key,
+                        node,
+                        "a number from 1 to " + max + ", a list with one for each layer, or a pattern such as 2-4-6-8");
             }
             return new PerLayer(values, !node.isArray());
+        }
+
+        /** {@code 2-4-6-8}, or as the authors write it {@code 2468}. */
+        private static List<Integer> pattern(String text) {
+            if (text.matches("[1-9]{1,64}")) {
+                return text.chars().mapToObj(digit -> digit - '0').toList();
+            }
+            return text.matches("\\d{1,4}(-\\d{1,4}){1,63}")
+                    ? Arrays.stream(text.split("-")).map(Integer::valueOf).toList()
+                    : List.of();
         }
 
         void requireFit(String key, int layers, String where) {
             if (!pattern && values.size() != layers) {
                 throw new LoricaException.BadInput(where + ": key '" + key + "' has " + values.size() + " numbers ("
                         + values + "), but the highest adapted layer is " + (layers - 1) + ", so there are " + layers
-                        + " layers; give one number for each, or digits for groups of them");
+                        + " layers; give one number for each, or a pattern such as 2-4-6-8 for groups of them");
             }
         }
 
@@ -168,9 +179,7 @@ record MolaConfig(
             if (pattern && values.size() == 1) {
                 json.put(key, values.getFirst());
             } else if (pattern) {
-                StringBuilder digits = new StringBuilder();
-                values.forEach(digits::append);
-                json.put(key, digits.toString());
+                json.put(key, values.stream().map(String::valueOf).collect(Collectors.joining("-")));
             } else {
                 Collections.unmodifiableList(values).forEach(json.putArray(key)::add);
             }

@@ -49,8 +49,8 @@ public final class MolaMethod implements Method {
                 List.of(
                         new MethodInfo.Key(
                                 MolaConfig.EXPERTS,
-                                "\"2468\"",
-                                "a number, a list by layer, or digits for equal groups"),
+                                "2-4-6-8",
+                                "a number, a list by layer, or a pattern for equal groups"),
                         new MethodInfo.Key("top_k", "2", "experts that a token visits; a number or a list"),
                         new MethodInfo.Key("r", "8", "rank of an expert; a number or a list"),
                         new MethodInfo.Key("lora_alpha", "16", "an expert's update is scaled by lora_alpha / r"),

@@ -137,7 +137,7 @@ public record ExpertReport(List<Row> rows) {
                         .map(module -> layer.getOrDefault(module, Double.NaN))
                         .toList())
                 .toList();
-        new HeatMap("distance of experts / their norm (0: all the same)", "module", "layer")
+        new HeatMap("distance of experts / their norm (0: all the same)", "module", "layer", 1.5)
                 .write(png, List.copyOf(modules), List.copyOf(layers.keySet()), values);
     }
 }
