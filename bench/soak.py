@@ -1,6 +1,6 @@
 """Drives a running server past its limits and says what became of it. Standard library only.
 
-    lorica key --tenant soak --admin ...      (an administrator's key in KEYS, see docs/security.md)
+    lorica key --tenant soak 2>> KEYS         (then admin: true beneath its entry, see docs/security.md)
     lorica serve --model M --adapters DIR --keys KEYS --first-token-aim 6 --port 8000
     python bench/soak.py cycles   --url http://127.0.0.1:8000 --key KEY --pid PID --adapter NAME --count 10000
     python bench/soak.py overload --url http://127.0.0.1:8000 --key KEY --pid PID --adapter NAME --rate 50 --seconds 300
