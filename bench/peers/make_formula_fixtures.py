@@ -112,7 +112,7 @@ def lora_xs(bench, r=4, alpha=8):
     for name, site in bench.sites.items():
         u, s, vh = svd(site.weight, r)
         starts[name] = {"lora_A.weight": s[:, None] * vh, "lora_B.weight": u}
-        learned[f"{name}.lora_latent_mapping.weight"] = torch.randn(r, r) * 0.05
+        learned[f"{name}.lora_latent_mapping.weight"] = torch.randn(r, r) * 0.02
     scale = alpha / r
     plain = latent(bench, starts, scale, learned) | flat("start", starts)
     plain |= {f"set.{name}": value for name, value in learned.items()}
