@@ -101,6 +101,11 @@ public final class Adapter implements AutoCloseable {
         return shared instanceof NestedRanks ranks ? Optional.of(ranks) : Optional.empty();
     }
 
+    /** The rates of compression it can be used at, where there is a choice. */
+    public Optional<Scales> scales() {
+        return shared instanceof Scales scales ? Optional.of(scales) : Optional.empty();
+    }
+
     List<TrainedModule> modules() {
         return modules;
     }

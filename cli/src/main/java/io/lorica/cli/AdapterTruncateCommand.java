@@ -5,21 +5,24 @@ import io.lorica.adapter.AdapterConfig;
 import io.lorica.adapter.LoadOptions;
 import io.lorica.adapter.NestedRanks;
 import io.lorica.adapter.Provenance;
+import io.lorica.adapter.Scales;
 import io.lorica.model.Pretrained;
+import io.lorica.model.Rates;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
-/** {@code lorica adapter truncate}: an adapter that works at several ranks, saved at one of them. */
+/** {@code lorica adapter truncate}: an adapter that works at several ranks or scales, saved at one of them. */
 @Command(
         name = "truncate",
-        header = "Save an adapter that works at several ranks (dylora) at a smaller one.",
-        description = "The first components are kept; nothing is trained again. The given adapter stays as it is.",
+        header = "Save an adapter that works at several ranks (dylora) or scales (mtsk) for one of them.",
+        description = "Nothing is trained again, and the given adapter stays as it is.",
         footer = {"", "Example: lorica adapter truncate my-adapter --model smollm2-135m-instruct --rank 2 --out small"})
 final class AdapterTruncateCommand implements Callable<Integer> {
 
@@ -31,8 +34,18 @@ final class AdapterTruncateCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init")
     String model;
 
-    @Option(names = "--rank", required = true, paramLabel = "R", description = "Components to keep.")
-    int rank;
+    @Option(names = "--rank", paramLabel = "R", description = "dylora: the first components, so many, are kept.")
+    @Nullable
+    Integer rank;
+
+    @Option(
+            names = "--audio-rate",
+            paramLabel = "N",
+            description = "mtsk: frames of sound for a token, 0 without sound.")
+    int audioRate;
+
+    @Option(names = "--video-rate", paramLabel = "N", description = "mtsk: pictures for a token, 0 without pictures.")
+    int videoRate;
 
     @Option(names = "--out", required = true, paramLabel = "OUT", description = "New directory.")
     @SuppressWarnings("NullAway.Init")
@@ -46,21 +59,35 @@ final class AdapterTruncateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if ((rank == null) == (audioRate + videoRate == 0)) {
+            throw new LoricaException.BadInput("say what to keep: either --rank, or --audio-rate and --video-rate");
+        }
         AdapterConfig.read(directory); // a broken adapter is known before the base is fetched and loaded
         if (Files.exists(out)) {
             throw new LoricaException.BadInput(out + " is there already; choose another --out");
         }
         try (Pretrained base = Session.pretrained(model, directory, DType.F32, console);
                 Adapter adapter = Adapter.load(base.model(), directory, LoadOptions.STRICT)) {
-            NestedRanks ranks = adapter.ranks()
-                    .orElseThrow(() -> new LoricaException.Unsupported(directory + " was trained with method '"
-                            + adapter.config().method().info().name()
-                            + "', whose components only work together; train with --method dylora to choose later"));
-            ranks.use(rank);
+            choose(adapter);
             adapter.save(out);
             Provenance.read(directory).ifPresent(provenance -> provenance.write(out));
         }
         console.print(out.toString());
         return 0;
+    }
+
+    private void choose(Adapter adapter) {
+        String method = adapter.config().method().info().name();
+        if (rank != null) {
+            NestedRanks ranks = adapter.ranks()
+                    .orElseThrow(() -> new LoricaException.Unsupported(directory + " was trained with method '" + method
+                            + "', whose components only work together; train with --method dylora to choose later"));
+            ranks.use(rank);
+        } else {
+            Scales scales = adapter.scales()
+                    .orElseThrow(() -> new LoricaException.Unsupported(directory + " was trained with method '" + method
+                            + "', which knows no rates of compression; train with --method mtsk to choose later"));
+            scales.use(new Rates(audioRate, videoRate));
+        }
     }
 }

@@ -1,0 +1,5 @@
+/** Llama-MTSK: LoRA at several rates of compression. */
+@NullMarked
+package io.lorica.adapter.mtsk;
+
+import org.jspecify.annotations.NullMarked;
