@@ -20,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * @param observer sees what attention computes with, or null when nobody looks
  * @param images {@code [images, channels, size, size]}, the pictures that the image tokens stand for, in their order; null
  *     in a batch of texts alone
+ * @param speech recordings that stand before the sequences; null in a batch without any
  */
 public record Batch(
         Tensor tokens,
@@ -28,11 +29,12 @@ public record Batch(
         @Nullable Tensor segments,
         @Nullable KvCache cache,
         @Nullable AttentionObserver observer,
-        @Nullable Tensor images) {
+        @Nullable Tensor images,
+        @Nullable Speech speech) {
 
     /** A batch of single texts. */
     public Batch(Tensor tokens, Tensor positions, int[] lengths, @Nullable KvCache cache) {
-        this(tokens, positions, lengths, null, cache, null, null);
+        this(tokens, positions, lengths, null, cache, null, null, null);
     }
 
     /** Whole sequences, each starting at position 0. The tensors belong to the caller's innermost scope. */
@@ -83,17 +85,22 @@ public record Batch(
             throw new LoricaException.BadInput(
                     joined.length + " token types for " + totalTokens() + " tokens; give one per token");
         }
-        return new Batch(tokens, positions, lengths, Tensors.of(joined), cache, observer, images);
+        return new Batch(tokens, positions, lengths, Tensors.of(joined), cache, observer, images, speech);
     }
 
     /** The same batch, whose attention {@code eye} sees: causal and bidirectional self-attention, not T5's. */
     public Batch observedBy(AttentionObserver eye) {
-        return new Batch(tokens, positions, lengths, segments, cache, eye, images);
+        return new Batch(tokens, positions, lengths, segments, cache, eye, images, speech);
     }
 
     /** The same batch, whose image tokens stand for {@code pictures}; only a {@link VisionLanguageModel} sees them. */
     public Batch withImages(@Nullable Tensor pictures) {
-        return new Batch(tokens, positions, lengths, segments, cache, observer, pictures);
+        return new Batch(tokens, positions, lengths, segments, cache, observer, pictures, speech);
+    }
+
+    /** The same batch, before whose texts recordings stand; only a {@link SpeechModel} hears them. */
+    public Batch withSpeech(@Nullable Speech recordings) {
+        return new Batch(tokens, positions, lengths, segments, cache, observer, images, recordings);
     }
 
     void observe(AttentionObserver.Operands operands) {

@@ -1,0 +1,5 @@
+/** A small encoder of films, in the place of AV-HuBERT. */
+@NullMarked
+package io.lorica.model.video;
+
+import org.jspecify.annotations.NullMarked;
