@@ -31,7 +31,7 @@ public final class Answer {
         promptTokens = prompt.length;
         this.limit = limit;
         this.onText = onText;
-        endIds = tokenizer.endIds();
+        endIds = sampling.ignoreEos() ? Set.of() : tokenizer.endIds();
         sampler = new Sampler(sampling, prompt, index);
         stream = tokenizer.stream(true);
         filter = new StopFilter(sampling.stop());

@@ -19,6 +19,8 @@ import java.util.List;
  * @param maxTokens most tokens to generate
  * @param stop texts that end the answer; they are not part of it
  * @param seed of the draws: the same seed, model and prompt give the same answer
+ * @param ignoreEos goes on after a token that ends answers, up to {@code maxTokens} or a stop text, as vLLM's key of this
+ *     name: for measurements, which want answers of a given length
  */
 public record Sampling(
         @JsonProperty("temperature") double temperature,
@@ -28,7 +30,8 @@ public record Sampling(
         @JsonProperty("repetition_penalty") double repetitionPenalty,
         @JsonProperty("max_new_tokens") int maxTokens,
         @JsonProperty("stop_strings") List<String> stop,
-        @JsonProperty("seed") long seed) {
+        @JsonProperty("seed") long seed,
+        @JsonProperty("ignore_eos") boolean ignoreEos) {
 
     public Sampling {
         List<String> faults = new ArrayList<>();
@@ -50,6 +53,19 @@ public record Sampling(
         stop = List.copyOf(stop);
     }
 
+    /** An answer that may end by itself, as all but measurements want it. */
+    public Sampling(
+            double temperature,
+            int topK,
+            double topP,
+            double minP,
+            double repetitionPenalty,
+            int maxTokens,
+            List<String> stop,
+            long seed) {
+        this(temperature, topK, topP, minP, repetitionPenalty, maxTokens, stop, seed, false);
+    }
+
     private static void require(boolean holds, String key, Object value, String expected, List<String> faults) {
         if (!holds) {
             faults.add("sampling: key '" + key + "' is " + value + ", but must be " + expected);
@@ -62,30 +78,34 @@ public record Sampling(
     }
 
     public Sampling withTemperature(double value) {
-        return new Sampling(value, topK, topP, minP, repetitionPenalty, maxTokens, stop, seed);
+        return new Sampling(value, topK, topP, minP, repetitionPenalty, maxTokens, stop, seed, ignoreEos);
     }
 
     public Sampling withTopK(int value) {
-        return new Sampling(temperature, value, topP, minP, repetitionPenalty, maxTokens, stop, seed);
+        return new Sampling(temperature, value, topP, minP, repetitionPenalty, maxTokens, stop, seed, ignoreEos);
     }
 
     public Sampling withTopP(double value) {
-        return new Sampling(temperature, topK, value, minP, repetitionPenalty, maxTokens, stop, seed);
+        return new Sampling(temperature, topK, value, minP, repetitionPenalty, maxTokens, stop, seed, ignoreEos);
     }
 
     public Sampling withMinP(double value) {
-        return new Sampling(temperature, topK, topP, value, repetitionPenalty, maxTokens, stop, seed);
+        return new Sampling(temperature, topK, topP, value, repetitionPenalty, maxTokens, stop, seed, ignoreEos);
     }
 
     public Sampling withRepetitionPenalty(double value) {
-        return new Sampling(temperature, topK, topP, minP, value, maxTokens, stop, seed);
+        return new Sampling(temperature, topK, topP, minP, value, maxTokens, stop, seed, ignoreEos);
     }
 
     public Sampling withStop(List<String> value) {
-        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, maxTokens, value, seed);
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, maxTokens, value, seed, ignoreEos);
     }
 
     public Sampling withSeed(long value) {
-        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, maxTokens, stop, value);
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, maxTokens, stop, value, ignoreEos);
+    }
+
+    public Sampling withIgnoreEos(boolean value) {
+        return new Sampling(temperature, topK, topP, minP, repetitionPenalty, maxTokens, stop, seed, value);
     }
 }

@@ -56,6 +56,11 @@ class TextGeneratorTest {
             assertThat(generation.finishReason()).isEqualTo(Generation.FinishReason.STOP);
             assertThat(generation.tokens()).containsExactly(expected);
             assertThat(generation.text()).isEqualTo(TOKENIZER.decode(Arrays.copyOf(expected, 3), true));
+            Sampling on = Sampling.greedy(20).withIgnoreEos(true);
+            assertThat(TextGenerator.generate(MODEL, ending, PROMPT, on, _ -> {})
+                            .tokens())
+                    .hasSize(20)
+                    .startsWith(expected);
         }
     }
 

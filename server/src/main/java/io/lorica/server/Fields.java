@@ -77,7 +77,8 @@ final class Fields {
         int topK = Math.max(0, options.integer("top_k", 0, -1, Integer.MAX_VALUE));
         double minP = options.number("min_p", 0, 0, 1);
         double penalty = options.number("repetition_penalty", 1, 0.01, 100);
-        return new Sampling(temperature, topK, topP, minP, penalty, maxTokens, stop(), seed());
+        boolean ignoreEos = options.flag("ignore_eos", false);
+        return new Sampling(temperature, topK, topP, minP, penalty, maxTokens, stop(), seed(), ignoreEos);
     }
 
     private List<String> stop() {
