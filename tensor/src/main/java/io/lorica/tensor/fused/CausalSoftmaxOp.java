@@ -162,7 +162,7 @@ public record CausalSoftmaxOp(int window, double scale) {
             e.intoArray(row, i);
             sum = sum.add(e);
         }
-        float share = 1 / Rows.sum(sum, x[x.length - 1]);
+        float share = 1 / Rows.sum(sum);
         for (int i = 0; i < padded; i += Rows.LANES) {
             FloatVector.fromArray(Rows.FLOATS, row, i).mul(share).intoArray(row, i);
         }
@@ -176,7 +176,7 @@ public record CausalSoftmaxOp(int window, double scale) {
         for (int i = 0; i < padded; i += Rows.LANES) {
             sum = FloatVector.fromArray(Rows.FLOATS, p, i).fma(FloatVector.fromArray(Rows.FLOATS, d, i), sum);
         }
-        float dot = Rows.sum(sum, x[x.length - 1]);
+        float dot = Rows.sum(sum);
         for (int i = 0; i < padded; i += Rows.LANES) {
             FloatVector.fromArray(Rows.FLOATS, d, i)
                     .sub(dot)

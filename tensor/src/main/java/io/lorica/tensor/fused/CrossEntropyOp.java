@@ -51,7 +51,7 @@ public final class CrossEntropyOp {
                     e.intoArray(z, i);
                     part = part.add(e);
                 }
-                sum += Rows.sum(part, buffers[buffers.length - 1]);
+                sum += Rows.sum(part);
             }
             float share = (float) (scale / sum);
             for (int i = 0; i < z.length; i += Rows.LANES) {

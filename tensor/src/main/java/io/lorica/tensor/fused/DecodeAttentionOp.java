@@ -1,9 +1,12 @@
 package io.lorica.tensor.fused;
 
+import io.lorica.tensor.Threads;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
 import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Attention of single tokens over what their sequences have been through, {@code softmax(scale q K^T) V} with grouped
@@ -17,9 +20,6 @@ import org.bytedeco.pytorch.Tensor;
  * @param scale factor on the scores
  */
 public record DecodeAttentionOp(int heads, int keyHeads, int headDim, int window, double scale) {
-
-    /** Tokens whose keys or values are unpacked at a time. */
-    private static final int TILE = 16;
 
     /**
      * One sequence's newest token.
@@ -43,74 +43,82 @@ public record DecodeAttentionOp(int heads, int keyHeads, int headDim, int window
         Rows in = new Rows(q);
         Rows out = new Rows(output);
         long tokens = queries.stream().mapToLong(Query::total).sum();
-        int group = heads / keyHeads;
         int longest = queries.stream().mapToInt(Query::total).max().orElse(0);
-        Kernels.parallel((long) queries.size() * keyHeads, 2L * headDim * tokens / queries.size(), (from, to) -> {
-            Work work = new Work(group, Rows.padded(headDim), longest);
-            for (long task = from; task < to; task++) {
-                attend(queries.get((int) (task / keyHeads)), (int) (task % keyHeads), in, out, work);
-            }
-        });
+        // One query's heads together read whole rows, as they lie in memory; few queries are shared by head instead.
+        int together = queries.size() < 2 * Threads.get() ? 1 : keyHeads;
+        int parts = keyHeads / together;
+        Kernels.parallel(
+                (long) queries.size() * parts, 2L * together * headDim * tokens / queries.size(), (from, to) -> {
+                    Work work = new Work(together, longest);
+                    for (long task = from; task < to; task++) {
+                        attend(queries.get((int) (task / parts)), (int) (task % parts) * together, in, out, work);
+                    }
+                });
     }
 
-    private void attend(Query query, int head, Rows in, Rows out, Work work) {
-        int group = heads / keyHeads;
-        long at = ((long) query.row * heads + (long) head * group) * headDim;
-        for (int j = 0; j < group; j++) {
+    private void attend(Query query, int firstHead, Rows in, Rows out, Work work) {
+        long at = ((long) query.row * heads + (long) firstHead * work.group) * headDim;
+        for (int j = 0; j < work.heads; j++) {
             in.read(at + (long) j * headDim, headDim, work.q(), j * work.width);
         }
         int first = window == 0 ? 0 : Math.max(0, query.total - window);
-        overTiles(query.keys, head, first, query.total, work, work::score);
-        for (int j = 0; j < group; j++) {
+        overRuns(query.keys, firstHead, first, query.total, work, work::score);
+        for (int j = 0; j < work.heads; j++) {
             int count = query.total - first;
             Kernels.call((_, n, x) -> CausalSoftmaxOp.normalize(n, (float) scale, x), 0, count, work.softmax(j));
         }
         work.clear();
-        overTiles(query.values, head, first, query.total, work, work::mix);
-        for (int j = 0; j < group; j++) {
-            System.arraycopy(work.sum(), j * work.width, work.tile(), 0, work.width);
-            out.write(at + (long) j * headDim, headDim, work.tile());
+        overRuns(query.values, firstHead, first, query.total, work, work::mix);
+        for (int j = 0; j < work.heads; j++) {
+            System.arraycopy(work.sum(), j * work.width, work.one(), 0, work.width);
+            out.write(at + (long) j * headDim, headDim, work.one());
         }
     }
 
-    private void overTiles(BlockedRows rows, int head, int first, int total, Work work, Kernels.RowKernel kernel) {
-        Rows memory = rows.memory().rows();
+    private void overRuns(BlockedRows rows, int head, int first, int total, Work work, Kernels.RowKernel kernel) {
+        work.memory = rows.memory().rows();
+        work.stride = rows.width();
         for (int row = first; row < total; ) {
-            int count = Math.min(Math.min(TILE, total - row), rows.run(row));
-            long at = rows.at(row) + (long) head * headDim;
-            for (int i = 0; i < count; i++) {
-                memory.read(at + (long) i * rows.width(), headDim, work.tile(), i * work.width);
-            }
+            int count = Math.min(total - row, rows.run(row));
+            work.start = rows.at(row) + (long) head * headDim;
             Kernels.call(kernel, row - first, count, work.x);
             row += count;
         }
     }
 
-    /** One thread's buffers, and the arithmetic on them. */
-    private static final class Work {
-        private final int group;
-        private final int width;
+    /** One thread's buffers, the rows it is at, and the arithmetic on them. */
+    private final class Work {
+        private final int group = DecodeAttentionOp.this.heads / keyHeads;
+        private final int width = Rows.padded(headDim);
+        private final int keys;
+        private final int heads;
         private final float[][] x;
+        private @Nullable Rows memory;
+        private long start;
+        private int stride;
 
-        /** Queries, a tile, sums of values, then one row of scores for each head of the group, and a vector's sum. */
-        Work(int group, int width, int longest) {
-            this.group = group;
-            this.width = width;
-            x = new float[4 + group][];
-            x[0] = new float[group * width];
-            x[1] = new float[TILE * width];
-            x[2] = new float[group * width];
-            for (int j = 0; j < group; j++) {
+        /**
+         * Queries, a key or value, sums of values, then one row of scores for each head.
+         *
+         * @param keys key heads at a time
+         */
+        Work(int keys, int longest) {
+            this.keys = keys;
+            heads = keys * group;
+            x = new float[3 + heads][];
+            x[0] = new float[heads * width];
+            x[1] = new float[width];
+            x[2] = new float[heads * width];
+            for (int j = 0; j < heads; j++) {
                 x[3 + j] = Rows.scratch(longest);
             }
-            x[3 + group] = new float[Rows.LANES];
         }
 
         float[] q() {
             return x[0];
         }
 
-        float[] tile() {
+        float[] one() {
             return x[1];
         }
 
@@ -119,40 +127,45 @@ public record DecodeAttentionOp(int heads, int keyHeads, int headDim, int window
         }
 
         float[][] softmax(int j) {
-            return new float[][] {x[3 + j], x[3 + group]};
+            return new float[][] {x[3 + j]};
         }
 
         void clear() {
             Arrays.fill(x[2], 0);
         }
 
-        /** {@code scores[j][at + i] = q[j] . tile[i]}. */
+        /** {@code scores[j][at + i] = q[j] . row[i]}. */
         void score(int at, int count, float[][] x) {
-            float[] spare = x[3 + group];
-            for (int j = 0; j < group; j++) {
-                float[] scores = x[3 + j];
-                for (int i = 0; i < count; i++) {
-                    FloatVector dot = Rows.broadcast(0);
-                    for (int c = 0; c < width; c += Rows.LANES) {
-                        dot = FloatVector.fromArray(Rows.FLOATS, x[0], j * width + c)
-                                .fma(FloatVector.fromArray(Rows.FLOATS, x[1], i * width + c), dot);
+            Rows rows = Objects.requireNonNull(memory);
+            for (int i = 0; i < count; i++) {
+                for (int key = 0; key < keys; key++) {
+                    rows.read(start + (long) i * stride + (long) key * headDim, headDim, x[1]);
+                    for (int j = key * group; j < (key + 1) * group; j++) {
+                        FloatVector dot = Rows.broadcast(0);
+                        for (int c = 0; c < width; c += Rows.LANES) {
+                            dot = FloatVector.fromArray(Rows.FLOATS, x[0], j * width + c)
+                                    .fma(FloatVector.fromArray(Rows.FLOATS, x[1], c), dot);
+                        }
+                        x[3 + j][at + i] = Rows.sum(dot);
                     }
-                    scores[at + i] = Rows.sum(dot, spare);
                 }
             }
         }
 
-        /** {@code sum[j] += scores[j][at + i] tile[i]}. */
+        /** {@code sum[j] += scores[j][at + i] row[i]}. */
         void mix(int at, int count, float[][] x) {
-            for (int j = 0; j < group; j++) {
-                float[] scores = x[3 + j];
-                for (int c = 0; c < width; c += Rows.LANES) {
-                    FloatVector sum = FloatVector.fromArray(Rows.FLOATS, x[2], j * width + c);
-                    for (int i = 0; i < count; i++) {
-                        sum = FloatVector.fromArray(Rows.FLOATS, x[1], i * width + c)
-                                .fma(Rows.broadcast(scores[at + i]), sum);
+            Rows rows = Objects.requireNonNull(memory);
+            for (int i = 0; i < count; i++) {
+                for (int key = 0; key < keys; key++) {
+                    rows.read(start + (long) i * stride + (long) key * headDim, headDim, x[1]);
+                    for (int j = key * group; j < (key + 1) * group; j++) {
+                        FloatVector weight = Rows.broadcast(x[3 + j][at + i]);
+                        for (int c = 0; c < width; c += Rows.LANES) {
+                            FloatVector.fromArray(Rows.FLOATS, x[1], c)
+                                    .fma(weight, FloatVector.fromArray(Rows.FLOATS, x[2], j * width + c))
+                                    .intoArray(x[2], j * width + c);
+                        }
                     }
-                    sum.intoArray(x[2], j * width + c);
                 }
             }
         }

@@ -99,7 +99,7 @@ public final class LowRankOp {
         for (int i = 0; i < padded; i += Rows.LANES) {
             sum = FloatVector.fromArray(Rows.FLOATS, x[0], i).fma(FloatVector.fromArray(Rows.FLOATS, x[2], i), sum);
         }
-        x[3][j] = Rows.sum(sum, x[4]);
+        x[3][j] = Rows.sum(sum);
     }
 
     /** {@code y += h[j] b}. */

@@ -60,7 +60,7 @@ public final class RmsNormOp {
                 FloatVector v = FloatVector.fromArray(Rows.FLOATS, row, i);
                 sum = v.fma(v, sum);
             }
-            float s = (float) (1 / Math.sqrt(Rows.sum(sum, buffers[buffers.length - 1]) / n + eps));
+            float s = (float) (1 / Math.sqrt(Rows.sum(sum) / n + eps));
             inverse[r] = s;
             for (int i = 0; i < row.length; i += Rows.LANES) {
                 FloatVector v = FloatVector.fromArray(Rows.FLOATS, row, i).mul(s);
@@ -87,7 +87,7 @@ public final class RmsNormOp {
                 sum = wdy.fma(FloatVector.fromArray(Rows.FLOATS, x, i), sum);
             }
             float s = inverse[r];
-            float c = Rows.sum(sum, buffers[buffers.length - 1]) / n * s * s * s;
+            float c = Rows.sum(sum) / n * s * s * s;
             for (int i = 0; i < x.length; i += Rows.LANES) {
                 FloatVector.fromArray(Rows.FLOATS, t, i)
                         .mul(s)

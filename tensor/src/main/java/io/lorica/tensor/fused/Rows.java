@@ -9,6 +9,7 @@ import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.ShortVector;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorShuffle;
 import jdk.incubator.vector.VectorSpecies;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch.ScalarType;
@@ -18,11 +19,18 @@ import org.bytedeco.pytorch.global.torch.ScalarType;
  * vectors, so that kernels have no remainder to treat. What lies behind the last element reads as zero.
  */
 final class Rows {
-    static final VectorSpecies<Float> FLOATS = FloatVector.SPECIES_PREFERRED;
+    static final VectorSpecies<Float> FLOATS =
+            FloatVector.SPECIES_PREFERRED.length() > 16 ? FloatVector.SPECIES_512 : FloatVector.SPECIES_PREFERRED;
     static final int LANES = FLOATS.length();
     private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, FLOATS.vectorShape());
     private static final VectorSpecies<Short> SHORTS =
             VectorSpecies.of(short.class, VectorShape.forBitSize(FLOATS.vectorBitSize() / 2));
+
+    // Lanes turned by so many, to add halves. Constants each, since only such become one instruction.
+    private static final VectorShuffle<Float> BY_1 = turned(1);
+    private static final VectorShuffle<Float> BY_2 = turned(2);
+    private static final VectorShuffle<Float> BY_4 = turned(4);
+    private static final VectorShuffle<Float> BY_8 = turned(8);
 
     private static final ValueLayout.OfFloat FLOAT =
             ValueLayout.JAVA_FLOAT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
@@ -85,7 +93,8 @@ final class Rows {
         }
     }
 
-    private FloatVector vector(long at) {
+    /** {@link #LANES} elements from element {@code at} on, all of which must be there. */
+    FloatVector vector(long at) {
         return wide
                 ? FloatVector.fromMemorySegment(FLOATS, memory, at * 4, ByteOrder.LITTLE_ENDIAN)
                 : widen(ShortVector.fromMemorySegment(SHORTS, memory, at * 2, ByteOrder.LITTLE_ENDIAN));
@@ -173,17 +182,26 @@ final class Rows {
     }
 
     /**
-     * The sum of the lanes, always in their order: the Vector API's own may round otherwise once it is compiled.
-     *
-     * @param spare at least {@link #LANES} long, overwritten
+     * The sum of the lanes: the upper half added to the lower until one is left. The Vector API's own may round otherwise
+     * once it is compiled.
      */
-    static float sum(FloatVector values, float[] spare) {
-        values.intoArray(spare, 0);
-        float sum = 0;
-        for (int i = 0; i < LANES; i++) {
-            sum += spare[i];
+    static float sum(FloatVector values) {
+        FloatVector sum = values;
+        if (LANES > 8) {
+            sum = sum.add(sum.rearrange(BY_8));
         }
-        return sum;
+        if (LANES > 4) {
+            sum = sum.add(sum.rearrange(BY_4));
+        }
+        if (LANES > 2) {
+            sum = sum.add(sum.rearrange(BY_2));
+        }
+        sum = sum.add(sum.rearrange(BY_1));
+        return sum.lane(0);
+    }
+
+    private static VectorShuffle<Float> turned(int by) {
+        return VectorShuffle.fromOp(FLOATS, lane -> (lane + by) % LANES);
     }
 
     static FloatVector broadcast(float value) {
