@@ -5,8 +5,11 @@ import io.lorica.model.ModelStore;
 import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.DType;
 import java.io.IOException;
+import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.function.Function;
 import picocli.CommandLine.Option;
 
@@ -30,6 +33,15 @@ final class BenchOptions {
 
     Peer peer(String script) {
         return new Peer(python, peers.resolve(script));
+    }
+
+    /** This program as a command line, for processes that it starts. */
+    List<String> lorica() {
+        List<String> command = new ArrayList<>();
+        command.add(ProcessHandle.current().info().command().orElse("java"));
+        command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());
+        command.addAll(List.of("-cp", System.getProperty("java.class.path"), Main.class.getName()));
+        return command;
     }
 
     /** Gives {@code work} the model as a Hugging Face directory, which both sides read, and deletes it afterwards. */

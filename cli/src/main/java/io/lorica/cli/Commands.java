@@ -33,7 +33,8 @@ final class Commands {
                 .addSubcommand(new AnalyzeExpertsCommand(console)));
         line.addSubcommand(new CommandLine(new BenchCommand())
                 .addSubcommand(new BenchFinetuneCommand(console))
-                .addSubcommand(new BenchStartCommand(console)));
+                .addSubcommand(new BenchStartCommand(console))
+                .addSubcommand(new BenchServeCommand(console)));
         Errors errors = new Errors(console, root);
         line.setParameterExceptionHandler(errors::wrongUse).setExecutionExceptionHandler(errors::failed);
         line.setOut(new PrintWriter(console.out(), true, UTF_8)).setErr(new PrintWriter(console.err(), true, UTF_8));

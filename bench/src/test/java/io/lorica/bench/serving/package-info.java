@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.bench.serving;
+
+import org.jspecify.annotations.NullMarked;
