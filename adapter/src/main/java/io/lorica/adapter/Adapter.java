@@ -165,6 +165,10 @@ public final class Adapter implements AutoCloseable {
         return saved;
     }
 
+    FileKeys fileKeys() {
+        return config.method().fileKeys(model);
+    }
+
     static String key(String site, String suffix) {
         return PREFIX + site + "." + suffix;
     }

@@ -1,6 +1,7 @@
 package io.lorica.adapter;
 
 import io.lorica.model.BaseModel;
+import io.lorica.model.FeedForward;
 import io.lorica.model.Linear;
 import io.lorica.model.Parameter;
 import io.lorica.model.Site;
@@ -14,6 +15,7 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** Puts an adapter together: chooses sites, asks the method for its parts, copies what is trained whole. */
 final class AdapterBuilder {
@@ -54,8 +56,10 @@ final class AdapterBuilder {
 
     /** The method sees the bare model, whatever adapters are active. */
     private Shared share(List<Site> chosen, Calibration calibration, Seed seed) {
-        List<Runnable> putBack =
-                model.sites().values().stream().map(Site::setAside).toList();
+        List<Runnable> putBack = Stream.concat(
+                        model.sites().values().stream().map(Site::setAside),
+                        model.feedForwards().values().stream().map(FeedForward::setAside))
+                .toList();
         try {
             return config.method().share(config.settings(), model, chosen, calibration, seed);
         } finally {

@@ -1,6 +1,7 @@
 package io.lorica.adapter;
 
 import io.lorica.model.BaseModel;
+import io.lorica.model.RenamedTensors;
 import io.lorica.model.Site;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
@@ -34,7 +35,8 @@ final class AdapterFiles {
                 Grad _ = Grad.disabled()) {
             SequencedMap<String, Tensor> sorted = new LinkedHashMap<>();
             new TreeMap<>(adapter.saved())
-                    .forEach((key, tensor) -> sorted.put(key, tensor.detach().contiguous()));
+                    .forEach((key, tensor) -> sorted.put(
+                            adapter.fileKeys().toFile(key), tensor.detach().contiguous()));
             AdapterConfig config = savedConfig(adapter);
             config.withSettings(config.method().saving(config.settings(), adapter.shared()))
                     .write(directory);
@@ -72,7 +74,7 @@ final class AdapterFiles {
         }
         AdapterConfig loading = config.withSettings(config.method().loading(config.settings(), config.where()));
         Adapter adapter = new AdapterBuilder(model, loading).build(Calibration.NONE, new Seed(0));
-        try (TensorSource source = SafetensorsFile.open(file)) {
+        try (TensorSource source = new RenamedTensors(SafetensorsFile.open(file), adapter.fileKeys()::toState)) {
             adapter.coverage(fill(adapter, source, file.toString(), options));
             if (options.trainable()) {
                 adapter.requireGradients();

@@ -2,6 +2,7 @@ package io.lorica.adapter;
 
 import io.lorica.model.BaseModel;
 import io.lorica.model.Embedding;
+import io.lorica.model.FeedForward;
 import io.lorica.model.Linear;
 import io.lorica.model.Parameter;
 import io.lorica.model.Site;
@@ -113,6 +114,7 @@ public final class AdapterStack implements AutoCloseable {
         requireUnmerged("disable adapters");
         for (String name : active.keySet()) {
             adapter(name).sites().values().forEach(part -> part.site().detachOverlay());
+            adapter(name).shared().blocks().forEach(part -> part.block().detachOverlay());
         }
         replaced.forEach(module -> {
             Site site = module.site();
@@ -240,6 +242,21 @@ public final class AdapterStack implements AutoCloseable {
         return parts;
     }
 
+    /** What acts on each feed-forward block, likewise. */
+    private IdentityHashMap<FeedForward, BlockOverlay> blocks() {
+        IdentityHashMap<FeedForward, BlockOverlay> blocks = new IdentityHashMap<>();
+        active.forEach((name, weight) -> {
+            if (weight != 0) {
+                adapter(name)
+                        .shared()
+                        .blocks()
+                        .forEach(part -> blocks.computeIfAbsent(part.block(), _ -> new BlockOverlay())
+                                .add(part, weight));
+            }
+        });
+        return blocks;
+    }
+
     private void attach() {
         parts().forEach((site, overlay) -> {
             switch (site) {
@@ -247,6 +264,7 @@ public final class AdapterStack implements AutoCloseable {
                 case Embedding embedding -> embedding.attach(overlay);
             }
         });
+        blocks().forEach(FeedForward::attach);
         wholeWeights().forEach(Parameter::override);
         replaced.clear();
         for (String name : active.keySet()) {

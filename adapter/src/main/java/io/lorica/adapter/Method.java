@@ -74,6 +74,11 @@ public interface Method {
         return false;
     }
 
+    /** How the tensors are named in the file; the default is as PEFT names them. */
+    default FileKeys fileKeys(BaseModel model) {
+        return FileKeys.OWN;
+    }
+
     /** The configuration that belongs to {@link SiteAdapter#saved}. */
     default MethodConfig saving(MethodConfig config, Shared shared) {
         return config;

@@ -1,6 +1,8 @@
 package io.lorica.adapter;
 
 import io.lorica.model.Pass;
+import java.util.LinkedHashMap;
+import java.util.SequencedMap;
 
 /**
  * A loss on what happens inside one forward pass, such as how evenly routers use their experts. It travels with the pass, whose
@@ -11,4 +13,9 @@ public interface PassLoss extends Pass.Facts {
 
     /** What the pass added to the step's loss; known once the forward pass is over. */
     double value();
+
+    /** How routers used their experts, by router in the order of the pass; empty where nothing is routed. */
+    default SequencedMap<String, ExpertUse> uses() {
+        return new LinkedHashMap<>();
+    }
 }

@@ -3,6 +3,7 @@ package io.lorica.adapter;
 import io.lorica.model.Parameter;
 import io.lorica.model.Site;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
@@ -36,6 +37,11 @@ public interface Shared extends AutoCloseable {
     /** Weights of the base that this adapter replaces whole while it is active, with their values in the base's dtype. */
     default SequencedMap<Parameter, Supplier<Tensor>> replaced() {
         return new LinkedHashMap<>();
+    }
+
+    /** Parts on whole feed-forward blocks, which act while the adapter is active; they are known once all sites are adapted. */
+    default List<BlockAdapter> blocks() {
+        return List.of();
     }
 
     /** Whether that site gets a part; one that is not worth a rank stays as it is, and out of the file's targets. */

@@ -70,6 +70,11 @@ abstract class MethodContract {
     /** Ends of the keys in the file. */
     abstract List<String> suffixes();
 
+    /** Start of the keys in the file. */
+    String prefix() {
+        return "base_model.model.model.layers.";
+    }
+
     /** Keys in the file that belong to no site. */
     List<String> sharedKeys() {
         return List.of();
@@ -178,7 +183,7 @@ abstract class MethodContract {
             assertThat(source.names())
                     .filteredOn(name -> !sharedKeys().contains(name))
                     .allSatisfy(name -> {
-                        assertThat(name).startsWith("base_model.model.model.layers.");
+                        assertThat(name).startsWith(prefix());
                         assertThat(suffixes()).anyMatch(name::endsWith);
                     });
         }

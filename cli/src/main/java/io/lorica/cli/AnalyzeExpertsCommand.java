@@ -17,7 +17,7 @@ import picocli.CommandLine.Parameters;
 /** {@code lorica analyze experts}: how much the experts of a routed adapter repeat one another. */
 @Command(
         name = "experts",
-        header = "Tell how much the experts of a routed adapter (mola) repeat one another, layer by layer.",
+        header = "Tell how much the experts of a routed adapter (mola, mixlora) repeat one another, layer by layer.",
         description =
                 "The mean distance between the experts' updates, and the same over their norm: 0 where all experts are"
                         + " the same, 1.41 where they have nothing in common.",

@@ -14,6 +14,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Norms of lorica-tiny, and a study of a few lengths. */
 class AnalyzeCommandTest {
@@ -46,9 +48,10 @@ class AnalyzeCommandTest {
         return Cli.run(arguments.toArray(String[]::new));
     }
 
-    @Test
-    void experts_trainedMola_writesDistancesAndAHeatMap() throws IOException {
-        String run = folder.resolve("mola").toString();
+    @ParameterizedTest
+    @ValueSource(strings = {"mola", "mixlora"})
+    void experts_trainedRoutedAdapter_writesDistancesAndPictures(String method) throws IOException {
+        String run = folder.resolve(method).toString();
         Cli trained = Cli.run(
                 "train",
                 "--model",
@@ -56,7 +59,7 @@ class AnalyzeCommandTest {
                 "--data",
                 rows,
                 "--method",
-                "mola",
+                method,
                 "--out",
                 run,
                 "--set",
@@ -68,11 +71,14 @@ class AnalyzeCommandTest {
                 "--set",
                 "threads=1");
         assertThat(trained.code()).as(trained.err()).isZero();
-        Path out = folder.resolve("experts");
+        assertThat(Path.of(run, "routing.png")).isNotEmptyFile();
+        assertThat(Path.of(run, "routing.json")).content().contains("evenness", "model.layers.0");
+        assertThat(Path.of(run, "run.json")).content().contains("evenness of routing");
+        Path out = folder.resolve(method + "-experts");
         Cli told = Cli.run("analyze", "experts", run, "--model", "lorica-tiny", "--out", out.toString(), "--json");
         assertThat(told.code()).as(told.err()).isZero();
         JsonNode first = new ObjectMapper().readTree(told.out()).at("/sites/0");
-        assertThat(first.get("experts").asInt()).isEqualTo(2);
+        assertThat(first.get("experts").asInt()).isEqualTo(method.equals("mola") ? 2 : 8);
         assertThat(first.get("relative").asDouble()).isBetween(0.0, 2.0);
         assertThat(out.resolve("experts.png")).isNotEmptyFile();
         assertThat(out.resolve("experts.md")).content().contains("| layer |", "down_proj");

@@ -24,6 +24,11 @@ public interface BaseModel extends AutoCloseable {
     /** Every linear map and embedding by name, in the order of the forward pass. */
     SequencedMap<String, Site> sites();
 
+    /** Its gated feed-forward blocks by module name, in the order of the forward pass; none for a model that has others. */
+    default SequencedMap<String, FeedForward> feedForwards() {
+        return new LinkedHashMap<>();
+    }
+
     /** Every weight by checkpoint name, those of sites included. */
     SequencedMap<String, Parameter> parameters();
 

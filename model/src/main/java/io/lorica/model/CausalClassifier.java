@@ -70,6 +70,11 @@ public record CausalClassifier(CausalModel decoder, int labels) implements Class
     }
 
     @Override
+    public SequencedMap<String, FeedForward> feedForwards() {
+        return decoder.feedForwards();
+    }
+
+    @Override
     public SequencedMap<String, Site> sites() {
         return decoder.sites();
     }

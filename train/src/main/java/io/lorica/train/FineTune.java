@@ -9,6 +9,7 @@ import io.lorica.adapter.Fingerprint;
 import io.lorica.adapter.LoadOptions;
 import io.lorica.adapter.Provenance;
 import io.lorica.adapter.SelfTest;
+import io.lorica.adapter.TrainingRule;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.model.Transformer;
@@ -16,6 +17,7 @@ import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Threads;
+import io.lorica.train.analyze.RoutingReport;
 import io.lorica.train.data.DataFormat;
 import io.lorica.train.data.DataSet;
 import io.lorica.train.data.Example;
@@ -47,6 +49,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class FineTune implements AutoCloseable {
     private static final String NAME = "default";
+    private static final int ROUTED_EXAMPLES = 64;
     private static final ObjectMapper JSON = new ObjectMapper();
 
     /** Which rows are held out does not depend on the run's seed, so that runs with other seeds compare. */
@@ -340,7 +343,8 @@ public final class FineTune implements AutoCloseable {
         Provenance provenance = provenance();
         provenance.write(out);
         SelfTest.record(stack, NAME, prompts()).write(out);
-        SequencedMap<String, String> results = results(outcome);
+        RoutingReport routing = routing(out);
+        SequencedMap<String, String> results = results(outcome, routing);
         SequencedMap<String, String> settings = settings();
         ObjectNode run = JSON.createObjectNode()
                 .put("model", spec.model())
@@ -362,6 +366,23 @@ public final class FineTune implements AutoCloseable {
                         settings,
                         results)
                 .write(out.resolve("README.md"));
+    }
+
+    /** How a routed adapter shares a few held-out examples among its experts; written where there are routers. */
+    private RoutingReport routing(Path out) {
+        TrainingRule rule = trainee.rule();
+        if (rule.passLoss(1) == null) {
+            return RoutingReport.NONE;
+        }
+        List<Example> source = split.heldOut().isEmpty() ? split.train() : split.heldOut();
+        RoutingReport report = RoutingReport.of(
+                task.model(base),
+                source.stream().limit(ROUTED_EXAMPLES).toList(),
+                () -> Objects.requireNonNull(rule.passLoss(1)));
+        if (!report.uses().isEmpty()) {
+            report.write(out);
+        }
+        return report;
     }
 
     private static String title(Path out) {
@@ -392,7 +413,7 @@ public final class FineTune implements AutoCloseable {
                 .toList();
     }
 
-    private SequencedMap<String, String> results(Trainer.Outcome outcome) {
+    private SequencedMap<String, String> results(Trainer.Outcome outcome, RoutingReport routing) {
         SequencedMap<String, String> results = new LinkedHashMap<>();
         results.put("optimizer steps", Long.toString(outcome.steps()));
         if (!Double.isNaN(outcome.lossBefore())) {
@@ -404,6 +425,9 @@ public final class FineTune implements AutoCloseable {
                 .ifPresent(labels -> LabelScores.of("held-out", base.classifier(), split.heldOut(), labels)
                         .values()
                         .forEach((name, interval) -> results.put("held-out " + name, number(interval.value()))));
+        if (!routing.uses().isEmpty()) {
+            results.put("evenness of routing", number(routing.evenness()));
+        }
         results.put("last training loss", number(outcome.lastTrainLoss()));
         results.put("trained parameters", Long.toString(adapter.parameterCount()));
         results.put("seconds", String.format(Locale.ROOT, "%.1f", outcome.seconds()));

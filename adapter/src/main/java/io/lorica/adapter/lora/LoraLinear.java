@@ -4,6 +4,7 @@ import io.lorica.adapter.Factors;
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.adapter.lowrank.LowRank;
 import io.lorica.adapter.lowrank.LowRankConfig;
+import io.lorica.adapter.lowrank.Magnitude;
 import io.lorica.adapter.lowrank.Pair;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;

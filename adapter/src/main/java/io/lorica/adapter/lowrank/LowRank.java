@@ -30,6 +30,20 @@ public final class LowRank {
         return result.dim() == 2 ? result.addmm(h, up) : result.add(h.matmul(up));
     }
 
+    /**
+     * {@code factor * B A x} alone, in the dtype of {@code x}.
+     *
+     * @param x {@code [n, in]}
+     * @param a {@code [r, in]} float32
+     * @param b {@code [out, r]} float32
+     * @return {@code [n, out]}
+     */
+    public static Tensor product(Tensor x, Tensor a, Tensor b, double factor) {
+        DType type = DType.of(x);
+        Tensor hidden = times(x.mm(Tensors.to(a, type).t()), factor);
+        return hidden.mm(Tensors.to(b, type).t());
+    }
+
     /** {@code factor * tensor}; the tensor itself where the factor is 1. */
     public static Tensor times(Tensor tensor, double factor) {
         if (factor == 1) {

@@ -1,11 +1,11 @@
 package io.lorica.adapter.moe;
 
+import io.lorica.adapter.ExpertUse;
 import io.lorica.adapter.PassLoss;
 import io.lorica.tensor.CustomGradient;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Objects;
@@ -19,7 +19,7 @@ import org.bytedeco.pytorch.Tensor;
 public final class RoutingLog implements PassLoss {
     private final Balance balance;
     private final double share;
-    private final SequencedMap<String, Use> uses = new LinkedHashMap<>();
+    private final SequencedMap<String, ExpertUse> uses = new LinkedHashMap<>();
 
     /**
      * @param share factor on the loss: the pass's part of its optimizer step
@@ -29,53 +29,8 @@ public final class RoutingLog implements PassLoss {
         this.share = share;
     }
 
-    /** Only listens. */
-    public RoutingLog() {
-        this(Balance.NONE, 1);
-    }
-
-    /**
-     * How one router used its experts.
-     *
-     * @param visits tokens that were sent to each expert
-     * @param probabilities the router's probabilities of each, summed over tokens
-     * @param choices experts per token, {@code K}
-     */
-    public record Use(long tokens, long[] visits, double[] probabilities, int choices) {
-
-        Use plus(Use other) {
-            long[] both = visits.clone();
-            double[] sums = probabilities.clone();
-            for (int e = 0; e < both.length; e++) {
-                both[e] += other.visits[e];
-                sums[e] += other.probabilities[e];
-            }
-            return new Use(tokens + other.tokens, both, sums, choices);
-        }
-
-        /** Share of the visits that each expert had. */
-        public double[] shares() {
-            long total = Arrays.stream(visits).sum();
-            return Arrays.stream(visits)
-                    .mapToDouble(count -> (double) count / Math.max(1, total))
-                    .toArray();
-        }
-
-        /** Entropy of {@link #shares()} over that of even use: 1 where all are used alike, 0 where one has every visit. */
-        public double evenness() {
-            if (visits.length == 1) {
-                return 1;
-            }
-            double entropy = 0;
-            for (double p : shares()) {
-                entropy -= p > 0 ? p * Math.log(p) : 0;
-            }
-            return entropy / Math.log(visits.length);
-        }
-    }
-
-    /** By router, in the order of the pass. */
-    public SequencedMap<String, Use> uses() {
+    @Override
+    public SequencedMap<String, ExpertUse> uses() {
         return uses;
     }
 
@@ -88,7 +43,7 @@ public final class RoutingLog implements PassLoss {
             for (int e = 0; e < sums.length; e++) {
                 wide[e] = sums[e];
             }
-            uses.put(router, new Use(p.size(0), visits.clone(), wide, choices));
+            uses.put(router, new ExpertUse(p.size(0), visits.clone(), wide, choices));
         }
     }
 
@@ -103,7 +58,7 @@ public final class RoutingLog implements PassLoss {
 
     /** The loss's derivative by any token's probability of each expert, {@code [E]} float32. */
     private Tensor slope(String router) {
-        Use group = Objects.requireNonNull(groups().get(balance.groups().of(router)));
+        ExpertUse group = Objects.requireNonNull(groups().get(balance.groups().of(router)));
         float[] slope = new float[group.visits().length];
         for (int e = 0; e < slope.length; e++) {
             slope[e] = (float) (share * balance.coefficient() * slope.length * chosen(group, e) / group.tokens());
@@ -111,21 +66,21 @@ public final class RoutingLog implements PassLoss {
         return Tensors.of(slope, slope.length);
     }
 
-    private double chosen(Use use, int expert) {
+    private double chosen(ExpertUse use, int expert) {
         double perToken = (double) use.visits()[expert] / use.tokens();
         return balance.counts() == Balance.Counts.PER_TOKEN ? perToken : perToken / use.choices();
     }
 
-    private SequencedMap<String, Use> groups() {
-        SequencedMap<String, Use> groups = new LinkedHashMap<>();
-        uses.forEach((router, use) -> groups.merge(balance.groups().of(router), use, Use::plus));
+    private SequencedMap<String, ExpertUse> groups() {
+        SequencedMap<String, ExpertUse> groups = new LinkedHashMap<>();
+        uses.forEach((router, use) -> groups.merge(balance.groups().of(router), use, ExpertUse::plus));
         return groups;
     }
 
     @Override
     public double value() {
         double sum = 0;
-        for (Use use : groups().values()) {
+        for (ExpertUse use : groups().values()) {
             double products = 0;
             for (int e = 0; e < use.visits().length; e++) {
                 products += chosen(use, e) * use.probabilities()[e] / use.tokens();

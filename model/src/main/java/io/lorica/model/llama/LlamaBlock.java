@@ -3,6 +3,7 @@ package io.lorica.model.llama;
 import io.lorica.model.Batch;
 import io.lorica.model.Block;
 import io.lorica.model.CausalAttention;
+import io.lorica.model.FeedForward;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.RmsNorm;
@@ -10,7 +11,6 @@ import io.lorica.model.Weights;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.fused.RotaryOp;
-import io.lorica.tensor.fused.SwiGluOp;
 import org.bytedeco.pytorch.Tensor;
 
 /**
@@ -31,9 +31,7 @@ final class LlamaBlock implements Block {
     private final Linear kProj;
     private final Linear vProj;
     private final Linear oProj;
-    private final Linear gateProj;
-    private final Linear upProj;
-    private final Linear downProj;
+    private final FeedForward mlp;
 
     LlamaBlock(int layer, LlamaConfig config, Weights weights) {
         this.layer = layer;
@@ -54,9 +52,11 @@ final class LlamaBlock implements Block {
         vProj = weights.linear(at + "self_attn.v_proj", keys, hidden, config.attentionBias());
         oProj = weights.linear(at + "self_attn.o_proj", hidden, queries, config.outputBias());
         postAttentionNorm = RmsNorm.of(weights, at + "post_attention_layernorm", hidden, config.rmsNormEps());
-        gateProj = weights.linear(at + "mlp.gate_proj", wide, hidden, config.mlpBias());
-        upProj = weights.linear(at + "mlp.up_proj", wide, hidden, config.mlpBias());
-        downProj = weights.linear(at + "mlp.down_proj", hidden, wide, config.mlpBias());
+        mlp = new FeedForward(
+                at + "mlp",
+                weights.linear(at + "mlp.gate_proj", wide, hidden, config.mlpBias()),
+                weights.linear(at + "mlp.up_proj", wide, hidden, config.mlpBias()),
+                weights.linear(at + "mlp.down_proj", hidden, wide, config.mlpBias()));
     }
 
     @Override
@@ -64,9 +64,12 @@ final class LlamaBlock implements Block {
         try (Scope scope = Scope.open()) {
             Tensor afterAttention = hidden.add(attend(inputNorm.forward(hidden), batch, pass));
             Tensor normal = postAttentionNorm.forward(afterAttention);
-            Tensor gated = SwiGluOp.apply(gateProj.forward(normal, pass), upProj.forward(normal, pass));
-            return scope.keep(afterAttention.add(downProj.forward(gated, pass)));
+            return scope.keep(afterAttention.add(mlp.forward(normal, pass)));
         }
+    }
+
+    FeedForward mlp() {
+        return mlp;
     }
 
     private Tensor attend(Tensor x, Batch batch, Pass pass) {

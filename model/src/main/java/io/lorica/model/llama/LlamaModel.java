@@ -3,6 +3,7 @@ package io.lorica.model.llama;
 import io.lorica.model.Batch;
 import io.lorica.model.CausalModel;
 import io.lorica.model.Embedding;
+import io.lorica.model.FeedForward;
 import io.lorica.model.KvCache;
 import io.lorica.model.Linear;
 import io.lorica.model.LoadedModel;
@@ -10,7 +11,9 @@ import io.lorica.model.ModelConfig;
 import io.lorica.model.Pass;
 import io.lorica.model.RmsNorm;
 import io.lorica.model.Weights;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 
@@ -43,6 +46,13 @@ final class LlamaModel extends LoadedModel implements CausalModel {
     @Override
     public List<LlamaBlock> blocks() {
         return blocks;
+    }
+
+    @Override
+    public SequencedMap<String, FeedForward> feedForwards() {
+        SequencedMap<String, FeedForward> byName = new LinkedHashMap<>();
+        blocks.forEach(block -> byName.put(block.mlp().name(), block.mlp()));
+        return byName;
     }
 
     @Override

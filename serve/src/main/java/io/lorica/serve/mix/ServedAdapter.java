@@ -66,6 +66,12 @@ public final class ServedAdapter implements AutoCloseable {
                             + "), which requests for other adapters share; merge it into a model of its own with"
                             + " 'lorica adapter merge'");
         }
+        if (!adapter.shared().blocks().isEmpty()) {
+            adapter.close();
+            throw new LoricaException.Unsupported(
+                    "adapter '" + name + "' acts on whole feed-forward blocks, which a batch of"
+                            + " several adapters does not compute yet; use 'lorica generate' with it");
+        }
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             Map<String, Part> parts = new LinkedHashMap<>();

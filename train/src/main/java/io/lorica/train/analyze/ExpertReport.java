@@ -55,7 +55,7 @@ public record ExpertReport(List<Row> rows) {
         if (rows.isEmpty()) {
             throw new LoricaException.Unsupported("the adapter's method is '"
                     + adapter.config().method().info().name()
-                    + "', and no site of it has two experts to compare; give a routed adapter (mola)");
+                    + "', and no site of it has two experts to compare; give a routed adapter (mola, mixlora)");
         }
         return new ExpertReport(rows);
     }

@@ -1,7 +1,5 @@
-package io.lorica.adapter.lora;
+package io.lorica.adapter.lowrank;
 
-import io.lorica.adapter.lowrank.LowRank;
-import io.lorica.adapter.lowrank.Pair;
 import io.lorica.model.Linear;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
@@ -20,8 +18,8 @@ import org.bytedeco.pytorch.Tensor;
  * <p>The norms are taken without forming {@code W + s B A}: {@code |W_i|^2 + 2 s (W A^T)_i . B_i + s^2 B_i (A A^T) B_i}
  * costs {@code r} columns where the product costs {@code in}.
  */
-final class Magnitude {
-    static final String KEY = "lora_magnitude_vector";
+public final class Magnitude {
+    public static final String KEY = "lora_magnitude_vector";
 
     private final Linear site;
     private final Pair pair;
@@ -34,11 +32,11 @@ final class Magnitude {
     }
 
     /** Starts at the row norms of the adapted weight, so that {@code g = 1}. */
-    static Magnitude of(Linear site, Pair pair) {
+    public static Magnitude of(Linear site, Pair pair) {
         return new Magnitude(site, pair, Scope.release(norms(frozen(site), pair)));
     }
 
-    Tensor vector() {
+    public Tensor vector() {
         return vector;
     }
 
@@ -68,7 +66,7 @@ final class Magnitude {
      * @param x the input after dropout
      * @param dropped whether that is another input than the one {@code base} was computed from
      */
-    Tensor apply(Tensor x, Tensor base, Tensor result, double weight, boolean dropped) {
+    public Tensor apply(Tensor x, Tensor base, Tensor result, double weight, boolean dropped) {
         DType type = DType.of(base);
         Tensor gain = vector.div(norms(frozen(site), pair));
         Tensor less;
@@ -83,7 +81,7 @@ final class Magnitude {
         return result.add(plain.mul(less)).add(low.mul(Tensors.to(gain, type)));
     }
 
-    Tensor change(Tensor matrix) {
+    public Tensor change(Tensor matrix) {
         Tensor gain = vector.div(norms(matrix, pair)).unsqueeze(1);
         return matrix.add(pair.product()).mul(gain).sub(matrix);
     }

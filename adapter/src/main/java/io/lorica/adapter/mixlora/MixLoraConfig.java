@@ -1,0 +1,160 @@
+package io.lorica.adapter.mixlora;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.adapter.MethodConfig;
+import io.lorica.adapter.Options;
+import io.lorica.adapter.SiteShape;
+import io.lorica.adapter.lowrank.LowRankConfig;
+import io.lorica.adapter.moe.Balance;
+import io.lorica.tensor.LoricaException;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * Settings of MixLoRA; keys as MoE-PEFT.
+ *
+ * @param plain the LoRA of sites that are not in a feed-forward block
+ * @param expert that of an expert
+ * @param gaussian {@code lora_init: gaussian}: A starts normal with deviation {@code 1 / r}, not Kaiming-uniform
+ * @param experts {@code num_experts}; default 8
+ * @param topK {@code top_k}: experts a token visits; default 2
+ * @param balanced {@code router_loss}: whether {@link #balance} is added to the loss; default true
+ * @param coefficient {@code router_aux_loss_coef} of that, from 0; default 0.001 (the code's; its README has 0.01)
+ * @param initRange {@code router_init_range}: deviation of a router's normal start; default 0.02
+ * @param jitter {@code jitter_noise}: in training the block's input is multiplied by numbers uniform within {@code 1 - j} and
+ *     {@code 1 + j}; default 0
+ */
+record MixLoraConfig(
+        Lora plain,
+        Lora expert,
+        boolean gaussian,
+        int experts,
+        int topK,
+        boolean balanced,
+        double coefficient,
+        double initRange,
+        double jitter)
+        implements MethodConfig {
+    static final String STRATEGY = "mixlora";
+    /** The maps of a feed-forward block, whose LoRA are experts. */
+    static final Set<String> BLOCK = Set.of("gate_proj", "up_proj", "down_proj");
+
+    private static final String EXPERT = "expert_lora";
+
+    /**
+     * Settings of one kind of LoRA.
+     *
+     * @param dora whether it learns row norms apart from directions
+     */
+    record Lora(int r, double alpha, double dropout, boolean rslora, boolean dora) {
+
+        static final Lora DEFAULT = new Lora(16, 32, 0.05, false, false);
+
+        static Lora parse(Options options, Lora otherwise) {
+            return new Lora(
+                    options.integer("r", otherwise.r, 1, 1 << 16),
+                    options.number("lora_alpha", otherwise.alpha, 0, 1e6),
+                    options.number("lora_dropout", otherwise.dropout, 0, 0.999),
+                    options.flag("use_rslora", otherwise.rslora),
+                    options.flag("use_dora", otherwise.dora));
+        }
+
+        LowRankConfig lowRank() {
+            return new LowRankConfig(r, alpha, dropout, rslora, new LinkedHashMap<>(), new LinkedHashMap<>(), false);
+        }
+
+        void writeTo(ObjectNode json) {
+            json.put("r", r);
+            json.put("lora_alpha", alpha);
+            json.put("lora_dropout", dropout);
+            json.put("use_rslora", rslora);
+            json.put("use_dora", dora);
+        }
+    }
+
+    static MixLoraConfig parse(Options options) {
+        requireStrategy(options);
+        int experts = options.integer("num_experts", 8, 1, 1 << 10);
+        int topK = options.integer("top_k", Math.min(2, experts), 1, experts);
+        Lora plain = Lora.parse(options, Lora.DEFAULT);
+        return new MixLoraConfig(
+                plain,
+                expert(options, plain),
+                options.choice("lora_init", "original", List.of("original", "gaussian"))
+                        .equals("gaussian"),
+                experts,
+                topK,
+                options.flag("router_loss", true),
+                options.number("router_aux_loss_coef", 0.001, 0, 1e6),
+                options.number("router_init_range", 0.02, 0, 1e3),
+                options.number("jitter_noise", 0, 0, 0.999));
+    }
+
+    private static Lora expert(Options options, Lora otherwise) {
+        JsonNode node = options.take(EXPERT).orElse(null);
+        if (node == null) {
+            return otherwise;
+        }
+        if (!(node instanceof ObjectNode object)) {
+            throw options.wrong(EXPERT, node, "an object with r, lora_alpha, lora_dropout, use_rslora, use_dora");
+        }
+        Options own = new Options(object, options.where() + ", key '" + EXPERT + "'");
+        Lora expert = Lora.parse(own, otherwise);
+        own.refuseUnknown();
+        return expert;
+    }
+
+    private static void requireStrategy(Options options) {
+        String strategy = options.text("routing_strategy", STRATEGY);
+        if (!strategy.equals(STRATEGY) && !strategy.equals("mixtral")) { // the old name
+            throw new LoricaException.Unsupported(options.where() + ": key 'routing_strategy' is '" + strategy
+                    + "', but Lorica routes as '" + STRATEGY + "' does: top_k experts, their weights made to sum to 1;"
+                    + " leave the key out for an adapter of your own");
+        }
+        String activation = options.text("act_fn", "silu");
+        if (!activation.equals("silu") && !activation.equals("swish")) {
+            throw new LoricaException.Unsupported(options.where() + ": key 'act_fn' is '" + activation
+                    + "', but the experts' blocks compute with the base's silu; leave the key out");
+        }
+    }
+
+    static boolean inBlock(String site) {
+        return BLOCK.contains(site.substring(site.lastIndexOf('.') + 1));
+    }
+
+    void validate(List<SiteShape> sites, String where) {
+        for (SiteShape site : sites) {
+            LowRankConfig.requireLinear(site, "mixlora", where);
+            (inBlock(site.name()) ? expert : plain).lowRank().validate(site, where);
+        }
+        if (sites.stream().noneMatch(site -> inBlock(site.name()))) {
+            throw new LoricaException.BadInput(where + ": none of the " + sites.size() + " targets, the first "
+                    + sites.getFirst().describe()
+                    + ", is a gate_proj, up_proj or down_proj, so there would be no experts;"
+                    + " add some of these to target_modules, or choose method 'lora'");
+        }
+    }
+
+    /** {@code coefficient * E sum_k sum_e f_ke P_e} over the tokens of all layers, as in the code; even use costs K. */
+    Balance balance() {
+        return balanced ? new Balance(coefficient, Balance.Counts.PER_TOKEN, Balance.Groups.ALL) : Balance.NONE;
+    }
+
+    @Override
+    public void writeTo(ObjectNode json) {
+        plain.writeTo(json);
+        if (!expert.equals(plain)) {
+            expert.writeTo(json.putObject(EXPERT));
+        }
+        json.put("lora_init", gaussian ? "gaussian" : "original");
+        json.put("routing_strategy", STRATEGY);
+        json.put("num_experts", experts);
+        json.put("top_k", topK);
+        json.put("router_loss", balanced);
+        json.put("router_aux_loss_coef", coefficient);
+        json.put("router_init_range", initRange);
+        json.put("jitter_noise", jitter);
+    }
+}
