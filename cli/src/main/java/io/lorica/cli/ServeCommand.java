@@ -4,6 +4,7 @@ import io.lorica.model.Pretrained;
 import io.lorica.serve.engine.EngineOptions;
 import io.lorica.serve.engine.EngineOptions.Paging;
 import io.lorica.serve.engine.EngineOptions.Scheduling;
+import io.lorica.serve.parallel.TensorParallel;
 import io.lorica.serve.registry.AdapterRegistry;
 import io.lorica.serve.registry.Locations;
 import io.lorica.serve.registry.RegistryLink;
@@ -88,6 +89,14 @@ final class ServeCommand implements Callable<Integer> {
             description = "API keys of tenants, with what each may use (docs/security.md); without, anybody may ask.")
     @Nullable
     Path keys;
+
+    @Option(
+            names = "--tensor-parallel-size",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "Processes of this machine that compute together, each a part of every layer and adapter"
+                    + " (default: ${DEFAULT-VALUE}); Llama-like bases, held dense.")
+    int ranks;
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
@@ -185,6 +194,9 @@ final class ServeCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         long budget = Memory.parse(adapterMemory);
         ServerOptions options = options();
+        if (ranks < 1) {
+            throw new LoricaException.BadInput("--tensor-parallel-size is " + ranks + ", but must be at least 1");
+        }
         warn();
         base.useThreads();
         CountDownLatch asked = new CountDownLatch(1);
@@ -201,11 +213,27 @@ final class ServeCommand implements Callable<Integer> {
             }
             int known = store.names().size();
             Registrar registrar = link == null ? Registrar.of(store) : link;
-            try (LoricaServer server = LoricaServer.start(model, store, registrar, options)) {
-                console.print("serving %s and %d adapters at %s".formatted(options.name(), known, server.address()));
-                asked.await();
+            if (ranks == 1) {
+                try (LoricaServer server = LoricaServer.start(model, store, registrar, options)) {
+                    serve(server, options, known, asked);
+                }
+                return 0;
+            }
+            TensorParallel crew = TensorParallel.start(model, ranks, asked::countDown);
+            try (LoricaServer server = LoricaServer.start(model, store, registrar, crew, options)) {
+                serve(server, options, known, asked);
+            }
+            LoricaException lost = crew.lost();
+            if (lost != null) {
+                throw lost;
             }
         }
         return 0;
+    }
+
+    private void serve(LoricaServer server, ServerOptions options, int known, CountDownLatch asked)
+            throws InterruptedException {
+        console.print("serving %s and %d adapters at %s".formatted(options.name(), known, server.address()));
+        asked.await();
     }
 }

@@ -96,7 +96,7 @@ class ArchitectureTest {
         slices().matching("io.lorica.(**)").should().beFreeOfCycles().check(CLASSES);
     }
 
-    /** Benchmarks run as processes of their own, whose result is what they print. */
+    /** Benchmarks and the ranks of tensor parallelism run as processes of their own, whose result is what they print. */
     @Test
     void standardStreams_areTouchedByMainOnly() {
         noClasses()
@@ -104,6 +104,8 @@ class ArchitectureTest {
                 .doNotBelongToAnyOf(Main.class)
                 .and()
                 .resideOutsideOfPackage("io.lorica.bench..")
+                .and()
+                .doNotHaveFullyQualifiedName("io.lorica.serve.parallel.Follower")
                 .should(GeneralCodingRules.ACCESS_STANDARD_STREAMS)
                 .check(CLASSES);
     }

@@ -58,6 +58,28 @@ class ServeCommandTest {
     }
 
     @Test
+    void tensorParallel_rankKilled_endsAndSaysWhy() throws Exception {
+        Child child = Child.start(
+                folder.resolve("serve.log"),
+                folder.resolve("home"),
+                List.of("serve", "--model", "lorica-tiny", "--port", "0", "--tensor-parallel-size", "2"));
+        try (HttpClient client = HttpClient.newHttpClient()) {
+            HttpRequest request = HttpRequest.newBuilder(address(child).resolve("/v1/completions"))
+                    .POST(HttpRequest.BodyPublishers.ofString("{\"model\": \"lorica-tiny\", \"prompt\": \"The\"}"))
+                    .build();
+            assertThat(client.send(request, HttpResponse.BodyHandlers.ofString())
+                            .statusCode())
+                    .isEqualTo(200);
+            child.process().children().forEach(ProcessHandle::destroyForcibly);
+            assertThat(child.process().waitFor(30, TimeUnit.SECONDS)).isTrue();
+            assertThat(child.process().exitValue()).isEqualTo(1);
+            assertThat(child.text()).contains("rank 1 of tensor parallelism has ended").doesNotContain("Exception");
+        } finally {
+            child.process().destroyForcibly();
+        }
+    }
+
+    @Test
     void adapters_missingDirectory_isWrongUse() {
         Cli run = Cli.run(
                 "serve",

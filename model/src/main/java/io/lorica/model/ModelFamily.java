@@ -39,4 +39,10 @@ public interface ModelFamily {
         throw new LoricaException.Unsupported(config.where() + ": a classification head cannot be put on model_type '"
                 + config.modelType() + "'; use bert, roberta or a decoder");
     }
+
+    /** What one of several ranks computes of a model of this family. */
+    default Shard shard(ModelConfig config, int rank, int ranks) {
+        throw new LoricaException.Unsupported(config.where() + ": a model of type '" + config.modelType()
+                + "' cannot be split among ranks; llama, mistral and qwen2 can");
+    }
 }

@@ -78,6 +78,25 @@ public final class ModelLoader {
         return family(config).build(config, weights);
     }
 
+    /**
+     * What one of several ranks computes of a model.
+     *
+     * @throws LoricaException.Unsupported if its family cannot be split, or its weights are held quantized
+     */
+    public static Shard shard(BaseModel whole, int rank, int ranks) {
+        if (whole.weightFormat().quantized()) {
+            throw new LoricaException.Unsupported(whole.config().where() + ": weights held as " + whole.weightFormat()
+                    + " cannot be split among ranks; hold them dense");
+        }
+        return family(whole.config()).shard(whole.config(), rank, ranks);
+    }
+
+    /** A rank's part as a model of its own, whose weights are cut from the whole; that must be closed after it. */
+    public static BaseModel part(BaseModel whole, Shard shard) {
+        ModelConfig config = shard.config();
+        return build(family(config), config, new Weights(new ShardSource(whole, shard), whole.dtype()));
+    }
+
     private static BaseModel build(ModelFamily family, ModelConfig config, Weights weights) {
         try {
             return family.build(config, weights);

@@ -10,6 +10,7 @@ import io.helidon.webserver.http.ServerResponse;
 import io.lorica.model.CausalModel;
 import io.lorica.model.EncoderModel;
 import io.lorica.model.Pretrained;
+import io.lorica.serve.engine.Crew;
 import io.lorica.serve.engine.Engine;
 import io.lorica.serve.engine.EngineStats;
 import io.lorica.serve.store.AdapterStore;
@@ -37,7 +38,8 @@ public final class LoricaServer implements AutoCloseable {
     private final Clients clients;
     private final WebServer web;
 
-    private LoricaServer(Pretrained base, AdapterStore store, Registrar registrar, ServerOptions options) {
+    private LoricaServer(
+            Pretrained base, AdapterStore store, Registrar registrar, @Nullable Crew crew, ServerOptions options) {
         this.options = options;
         Served served = new Served(options.name(), store);
         Metrics metrics = new Metrics(store);
@@ -53,7 +55,8 @@ public final class LoricaServer implements AutoCloseable {
         } else {
             CausalModel model = base.causal();
             embedder = null;
-            engine = Engine.start(model, base.tokenizer(), options.engine());
+            engine = Engine.start(
+                    crew == null ? Crew.alone(model) : crew, base.tokenizer(), options.engine());
             metrics.observe(engine);
             Generate generate = new Generate(
                     engine, served, base.tokenizer(), model.contextLength(), options, workers, running, metrics);
@@ -83,7 +86,17 @@ public final class LoricaServer implements AutoCloseable {
      * @param registrar makes these changes; stays the caller's
      */
     public static LoricaServer start(Pretrained base, AdapterStore store, Registrar registrar, ServerOptions options) {
-        return new LoricaServer(base, store, registrar, options);
+        return new LoricaServer(base, store, registrar, null, options);
+    }
+
+    /**
+     * The same for a causal model that several processes compute.
+     *
+     * @param crew who computes; closed with the server
+     */
+    public static LoricaServer start(
+            Pretrained base, AdapterStore store, Registrar registrar, Crew crew, ServerOptions options) {
+        return new LoricaServer(base, store, registrar, crew, options);
     }
 
     /** Where it listens. */

@@ -5,6 +5,7 @@ import io.lorica.model.CausalClassifier;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelFamily;
 import io.lorica.model.RenamedTensors;
+import io.lorica.model.Shard;
 import io.lorica.model.Weights;
 import io.lorica.tensor.TensorSource;
 import java.util.SequencedMap;
@@ -29,6 +30,11 @@ public final class LlamaFamily implements ModelFamily {
     @Override
     public BaseModel build(ModelConfig config, Weights weights) {
         return CausalClassifier.where(config.labels(), new LlamaModel(config, LlamaConfig.from(config), weights));
+    }
+
+    @Override
+    public Shard shard(ModelConfig config, int rank, int ranks) {
+        return LlamaShard.of(config, rank, ranks);
     }
 
     @Override

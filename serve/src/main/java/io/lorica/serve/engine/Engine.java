@@ -2,7 +2,6 @@ package io.lorica.serve.engine;
 
 import io.lorica.model.CausalModel;
 import io.lorica.model.Tokenizer;
-import io.lorica.serve.mix.MixedOverlay;
 import io.lorica.serve.mix.ServedAdapter;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
@@ -31,6 +30,7 @@ public final class Engine implements AutoCloseable {
     }
 
     private final CausalModel model;
+    private final Crew crew;
     private final Tokenizer tokenizer;
     private final EngineOptions options;
     private final Queue queue;
@@ -45,12 +45,13 @@ public final class Engine implements AutoCloseable {
     private long steps;
     private volatile EngineStats stats;
 
-    private Engine(CausalModel model, Tokenizer tokenizer, EngineOptions options) {
-        this.model = model;
+    private Engine(Crew crew, Tokenizer tokenizer, EngineOptions options) {
+        this.crew = crew;
+        model = crew.model();
         this.tokenizer = tokenizer;
         this.options = options;
         queue = new Queue(options.maxQueue());
-        memory = new EngineMemory(model, options);
+        memory = new EngineMemory(crew, options);
         scheduler = new Scheduler(options.scheduling());
         deadline = Scheduler.deadline(options);
         stats = new EngineStats(0, 0, 0, options.cacheTokens(), 0, 0, 0, 0, 0, memory.pages());
@@ -59,8 +60,13 @@ public final class Engine implements AutoCloseable {
 
     /** Takes the model over until the engine is closed; nobody else may use it meanwhile. */
     public static Engine start(CausalModel model, Tokenizer tokenizer, EngineOptions options) {
-        Engine engine = new Engine(model, tokenizer, options);
-        MixedOverlay.attach(model);
+        return start(Crew.alone(model), tokenizer, options);
+    }
+
+    /** The same with whoever computes the passes; closed with the engine. */
+    public static Engine start(Crew crew, Tokenizer tokenizer, EngineOptions options) {
+        Engine engine = new Engine(crew, tokenizer, options);
+        engine.memory.attach(crew);
         engine.thread.start();
         return engine;
     }
@@ -73,6 +79,7 @@ public final class Engine implements AutoCloseable {
      */
     public Ticket submit(Request request, Listener listener) {
         int limit = limit(request);
+        crew.prepare(request.blend());
         Running entry = new Running(request, listener, tokenizer, limit);
         queue.add(entry);
         return entry;
@@ -228,7 +235,7 @@ public final class Engine implements AutoCloseable {
             promptTokens += slice.request().generated() == 0 ? slice.count() : 0;
         }
         try {
-            Map<Running, float[]> logits = new Step(slices, memory.adapters(), memory.merged(slices)).run(model);
+            Map<Running, float[]> logits = new Step(slices, memory.adapters(), memory.merged(slices)).run(crew);
             slices.forEach(slice -> memory.publish(slice.request()));
             logits.forEach(this::advance);
         } catch (RuntimeException e) {
@@ -292,7 +299,7 @@ public final class Engine implements AutoCloseable {
         if (interrupted) {
             Thread.currentThread().interrupt();
         }
-        MixedOverlay.detach(model);
+        crew.close();
         memory.close();
     }
 }

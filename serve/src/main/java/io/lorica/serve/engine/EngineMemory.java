@@ -34,18 +34,24 @@ final class EngineMemory implements AutoCloseable {
     private final PrefixPages prefixes;
     private final EngineOptions.Paging options;
     private final CausalModel model;
+    private final boolean merges;
     private @Nullable MergedBlend merged;
     private @Nullable Blend common;
     private int passes;
     private long prefixTokens;
 
-    EngineMemory(CausalModel model, EngineOptions options) {
+    EngineMemory(Crew crew, EngineOptions options) {
+        model = crew.model();
         shape = shape(model, options.paging().pageTokens());
         pool = new PagePool(shape.pages(options.cacheTokens()), shape.elements(), model.dtype());
-        adapters = new AdapterPages(pool);
+        adapters = crew.usesPages() ? new AdapterPages(pool) : AdapterPages.beside(pool);
         prefixes = new PrefixPages(pool, shape.tokens());
+        merges = crew.usesPages() && options.paging().mergeAfter() > 0;
         this.options = options.paging();
-        this.model = model;
+    }
+
+    void attach(Crew crew) {
+        crew.attach(pool.pages(), shape.tokens());
     }
 
     /** Pages of at least so many tokens, doubled until one rank of an adapter on any site fits into a page. */
@@ -188,7 +194,7 @@ final class EngineMemory implements AutoCloseable {
             unmerge();
             common = only;
         }
-        if (options.mergeAfter() == 0 || only.parts().isEmpty() || ++passes < options.mergeAfter()) {
+        if (!merges || only.parts().isEmpty() || ++passes < options.mergeAfter()) {
             return null;
         }
         MergedBlend current = merged;

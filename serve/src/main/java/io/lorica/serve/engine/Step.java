@@ -1,14 +1,13 @@
 package io.lorica.serve.engine;
 
 import io.lorica.model.Batch;
-import io.lorica.model.CausalModel;
 import io.lorica.model.KvCache;
 import io.lorica.model.Pass;
-import io.lorica.model.SequenceCache;
 import io.lorica.serve.mix.AdapterPages;
 import io.lorica.serve.mix.Blend;
 import io.lorica.serve.mix.MergedBlend;
 import io.lorica.serve.mix.Rows;
+import io.lorica.serve.pool.PagedCache;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import java.util.ArrayList;
@@ -55,23 +54,24 @@ final class Step {
     }
 
     /** Logits of the next token for each request whose tokens are all seen; advances every request's cache. */
-    Map<Running, float[]> run(CausalModel model) {
+    Map<Running, float[]> run(Crew crew) {
         try (Scope _ = Scope.open()) {
-            Batch batch = Batch.of(
-                    slices.stream()
-                            .map(slice -> slice.request().next(slice.count()))
-                            .toList(),
-                    KvCache.of(slices.stream()
-                            .<SequenceCache>map(slice -> Objects.requireNonNull(
-                                            slice.request().seat())
-                                    .cache())
-                            .toList()));
-            Tensor hidden = model.hidden(batch, pass(slices, batch.lengths()));
-            return logits(model, hidden);
+            List<long[]> tokens = slices.stream()
+                    .map(slice -> slice.request().next(slice.count()))
+                    .toList();
+            List<PagedCache> caches = slices.stream()
+                    .map(slice -> Objects.requireNonNull(slice.request().seat()).cache())
+                    .toList();
+            Batch batch = Batch.of(tokens, KvCache.of(List.copyOf(caches)));
+            Rows rows = rows(slices, batch.lengths());
+            crew.follow(tokens, caches, rows);
+            Tensor hidden = crew.model().hidden(batch, Pass.inference().with(crew.facts(rows)));
+            crew.done();
+            return logits(crew, hidden);
         }
     }
 
-    private Map<Running, float[]> logits(CausalModel model, Tensor hidden) {
+    private Map<Running, float[]> logits(Crew crew, Tensor hidden) {
         List<Slice> complete = slices.stream().filter(Slice::completes).toList();
         Map<Running, float[]> result = new HashMap<>();
         if (complete.isEmpty()) {
@@ -80,7 +80,8 @@ final class Step {
         Tensor last = hidden.index_select(0, Tensors.of(lastRows()));
         int[] ones = new int[complete.size()];
         Arrays.fill(ones, 1);
-        float[] rows = Tensors.floats(model.head().forward(last, pass(complete, ones)));
+        float[] rows = Tensors.floats(
+                crew.model().head().forward(last, Pass.inference().with(crew.facts(rows(complete, ones)))));
         int width = rows.length / complete.size();
         for (int i = 0; i < complete.size(); i++) {
             result.put(complete.get(i).request(), Arrays.copyOfRange(rows, i * width, (i + 1) * width));
@@ -100,14 +101,11 @@ final class Step {
         return rows.stream().mapToLong(Long::longValue).toArray();
     }
 
-    private Pass pass(List<Slice> slices, int[] rows) {
-        return Pass.inference()
-                .with(Rows.of(
-                        rows,
-                        slices.stream()
-                                .map(slice -> slice.request().request().blend())
-                                .toList(),
-                        adapters,
-                        merged));
+    private Rows rows(List<Slice> slices, int[] counts) {
+        return Rows.of(
+                counts,
+                slices.stream().map(slice -> slice.request().request().blend()).toList(),
+                adapters,
+                merged);
     }
 }

@@ -25,6 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class AdapterPages {
     private final PagePool pool;
+    private final boolean inside;
     private final Map<ServedAdapter, Resident> residents = new HashMap<>();
     private long clock;
 
@@ -36,7 +37,21 @@ public final class AdapterPages {
     }
 
     public AdapterPages(PagePool pool) {
+        this(pool, true);
+    }
+
+    private AdapterPages(PagePool pool, boolean inside) {
         this.pool = pool;
+        this.inside = inside;
+    }
+
+    /** Adapters that lie elsewhere: they are counted, but take no pages. */
+    public static AdapterPages beside(PagePool pool) {
+        return new AdapterPages(pool, false);
+    }
+
+    private Map<String, LowRankOp.Product> products(ServedAdapter adapter) {
+        return inside ? adapter.products() : Map.of();
     }
 
     /** Where an adapter's next factors go. */
@@ -68,7 +83,7 @@ public final class AdapterPages {
      */
     public int pages(ServedAdapter adapter) {
         Cursor cursor = new Cursor();
-        adapter.products().forEach((site, product) -> {
+        products(adapter).forEach((site, product) -> {
             long width = (long) product.in() + product.out();
             if (width > pool.pageElements()) {
                 throw new LoricaException.Unsupported("adapter '" + adapter.name() + "' needs " + width
@@ -170,7 +185,7 @@ public final class AdapterPages {
         Cursor cursor = new Cursor();
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            adapter.products().forEach((site, product) -> {
+            products(adapter).forEach((site, product) -> {
                 List<LowRankOp.Piece> pieces = new ArrayList<>();
                 for (int done = 0; done < product.rank(); ) {
                     long width = (long) product.in() + product.out();

@@ -11,6 +11,7 @@ import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import io.lorica.tensor.fused.Elements;
 import io.lorica.tensor.fused.LowRankOp;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,7 +32,7 @@ public final class ServedAdapter implements AutoCloseable {
     private volatile boolean closed;
 
     /** What an adapter does at one site. */
-    sealed interface Part {
+    public sealed interface Part {
 
         /** In the base's dtype, the scaling in B. */
         record Product(LowRankOp.Product factors) implements Part {}
@@ -151,6 +152,11 @@ public final class ServedAdapter implements AutoCloseable {
             }
         });
         return products;
+    }
+
+    /** What it does, by the names of the sites. */
+    public Map<String, Part> parts() {
+        return Collections.unmodifiableMap(parts);
     }
 
     @Nullable

@@ -50,6 +50,20 @@ public final class PagedCache implements SequenceCache {
         this.shape = shape;
     }
 
+    /** The same keys and values as another's, in a pool of as many pages: {@code length} tokens in these pages. */
+    public static PagedCache of(PagePool pool, Shape shape, int[] pages, int length) {
+        PagedCache cache = new PagedCache(pool, shape);
+        cache.pages = pages.clone();
+        cache.held = pages.length;
+        cache.length = length;
+        return cache;
+    }
+
+    /** Numbers of its pages, in the order of their tokens. */
+    public int[] pages() {
+        return Arrays.copyOf(pages, held);
+    }
+
     /** Pages still to be taken before it can hold so many tokens. */
     public int missing(int tokens) {
         return Math.max(0, shape.pages(tokens) - held);

@@ -1,0 +1,4 @@
+@NullMarked
+package io.lorica.serve.parallel;
+
+import org.jspecify.annotations.NullMarked;
