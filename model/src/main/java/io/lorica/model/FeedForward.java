@@ -30,9 +30,9 @@ public final class FeedForward {
     private final Linear down;
     private @Nullable Overlay overlay;
 
-    /** @param name of the module that holds the three maps, such as {@code model.layers.3.mlp} */
-    public FeedForward(String name, Linear gate, Linear up, Linear down) {
-        this.name = name;
+    /** Of three maps of one module, after which it is named: {@code model.layers.3.mlp}. */
+    public FeedForward(Linear gate, Linear up, Linear down) {
+        name = gate.name().substring(0, gate.name().lastIndexOf('.'));
         this.gate = gate;
         this.up = up;
         this.down = down;

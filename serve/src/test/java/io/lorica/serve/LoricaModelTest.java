@@ -30,6 +30,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 class LoricaModelTest {
     private static final Sampling HOW = Sampling.greedy(12);
@@ -134,21 +136,24 @@ class LoricaModelTest {
     }
 
     /** Each token of a routed adapter goes to experts of its own, whoever shares the batch. */
-    @Test
-    void generate_routedBesideOthers_isWhatItSaysAlone() throws InterruptedException, ExecutionException {
+    @ParameterizedTest
+    @CsvSource({"mola, number_experts", "mixlora, num_experts"})
+    void generate_routedBesideOthers_isWhatItSaysAlone(String method, String experts)
+            throws InterruptedException, ExecutionException {
         String wanted;
         try (Pretrained alone = ModelStore.standard().open("lorica-tiny", DType.F32);
                 AdapterStack stack = new AdapterStack(alone.model())) {
-            String settings = "{'r':4,'lora_alpha':16,'number_experts':3,'target_modules':['q_proj','down_proj']}";
-            stack.add("routed", TinyModels.adapter(alone.causal(), "mola", settings, 3))
-                    .activate("routed");
-            stack.adapter("routed").save(directory.resolve("routed"));
+            String settings =
+                    "{'r':4,'lora_alpha':16,'" + experts + "':3,'target_modules':['q_proj','gate_proj','down_proj']}";
+            stack.add(method, TinyModels.adapter(alone.causal(), method, settings, 3))
+                    .activate(method);
+            stack.adapter(method).save(directory.resolve(method));
             long[] prompt = alone.tokenizer().encode(PROMPT, true);
             wanted = TextGenerator.generate(alone.causal(), alone.tokenizer(), prompt, HOW, _ -> {})
                     .text();
         }
-        base.adapters().add("routed", directory.resolve("routed"));
-        List<LoricaModel> models = List.of(base.adapter("a0"), base.adapter("routed"), base, base.adapter("routed"));
+        base.adapters().add(method, directory.resolve(method));
+        List<LoricaModel> models = List.of(base.adapter("a0"), base.adapter(method), base, base.adapter(method));
         try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
             List<Future<String>> together = new ArrayList<>();
             models.forEach(model -> together.add(threads.submit(() -> text(model))));

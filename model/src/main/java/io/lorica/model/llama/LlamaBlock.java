@@ -53,7 +53,6 @@ final class LlamaBlock implements Block {
         oProj = weights.linear(at + "self_attn.o_proj", hidden, queries, config.outputBias());
         postAttentionNorm = RmsNorm.of(weights, at + "post_attention_layernorm", hidden, config.rmsNormEps());
         mlp = new FeedForward(
-                at + "mlp",
                 weights.linear(at + "mlp.gate_proj", wide, hidden, config.mlpBias()),
                 weights.linear(at + "mlp.up_proj", wide, hidden, config.mlpBias()),
                 weights.linear(at + "mlp.down_proj", hidden, wide, config.mlpBias()));

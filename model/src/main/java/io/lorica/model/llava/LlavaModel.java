@@ -3,6 +3,7 @@ package io.lorica.model.llava;
 import io.lorica.model.Batch;
 import io.lorica.model.Block;
 import io.lorica.model.CausalModel;
+import io.lorica.model.FeedForward;
 import io.lorica.model.KvCache;
 import io.lorica.model.Linear;
 import io.lorica.model.LoadedModel;
@@ -17,6 +18,7 @@ import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import java.util.Collections;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
@@ -119,6 +121,11 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
     @Override
     public int channels() {
         return vision.channels();
+    }
+
+    @Override
+    public SequencedMap<String, FeedForward> feedForwards() {
+        return language.feedForwards();
     }
 
     @Override

@@ -1,15 +1,15 @@
 package io.lorica.serve.mix;
 
+import io.lorica.adapter.BlockAdapter;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Embedding;
+import io.lorica.model.FeedForward;
 import io.lorica.model.Linear;
 import io.lorica.model.Parameter;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
 import io.lorica.serve.mix.ServedAdapter.Part.Product;
-import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
-import io.lorica.tensor.Tensors;
 import io.lorica.tensor.fused.LowRankOp;
 import java.util.ArrayList;
 import java.util.List;
@@ -29,7 +29,7 @@ import org.jspecify.annotations.Nullable;
  * <p>It holds no state: which rows belong to whom comes with the call, as {@link Rows}. Calls without them compute the
  * base.
  */
-public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
+public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, FeedForward.Overlay {
 
     /**
      * Rows of one blend times their ranks up to which the kernel, which reads the factors anew for each row, beats a pair
@@ -48,10 +48,12 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
                 case Embedding embedding -> embedding.attach(overlay);
             }
         }
+        model.feedForwards().values().forEach(block -> block.attach(overlay));
     }
 
     public static void detach(BaseModel model) {
         model.sites().values().forEach(Site::detachOverlay);
+        model.feedForwards().values().forEach(FeedForward::detachOverlay);
     }
 
     @Override
@@ -68,6 +70,47 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
         return adapt(site, ids, site.base(ids), pass);
     }
 
+    /**
+     * Rows of an adapter that acts on the whole block are computed apart, each range with its adapter. Unless it is the only
+     * one of the call, the frozen block is computed for its rows too.
+     */
+    @Override
+    public Tensor forward(FeedForward block, Tensor x, Pass pass) {
+        if (!(pass.facts() instanceof Rows rows)) {
+            return block.plain(x, pass);
+        }
+        List<Rows.Range> ranges = rows.over(x.size(0), block.name());
+        Blend first = ranges.getFirst().blend();
+        BlockAdapter only =
+                first.parts().size() == 1 && first.parts().getFirst().weight() == 1
+                        ? first.parts().getFirst().adapter().at(block)
+                        : null;
+        if (ranges.size() == 1 && only != null) {
+            return only.forward(x, pass);
+        }
+        Tensor result = block.plain(x, pass);
+        for (Rows.Range range : ranges) {
+            replace(block, x, result, range, pass.with(rows.only(range)));
+        }
+        return result;
+    }
+
+    private static void replace(FeedForward block, Tensor x, Tensor result, Rows.Range range, Pass pass) {
+        try (Scope _ = Scope.open()) {
+            Tensor output = result.narrow(0, range.from(), range.count());
+            Tensor plain = output.clone();
+            for (Blend.Part part : range.blend().parts()) {
+                BlockAdapter adapter = part.adapter().at(block);
+                if (adapter != null) {
+                    Tensor adapted = adapter.forward(x.narrow(0, range.from(), range.count()), pass);
+                    try (Scalar weight = new Scalar(part.weight())) {
+                        output.add_(adapted.sub(plain), weight);
+                    }
+                }
+            }
+        }
+    }
+
     private static Tensor linear(Tensor x, Tensor weight, @Nullable Parameter bias) {
         if (bias == null) {
             return torch.linear(x, weight);
@@ -82,10 +125,9 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
         if (!(pass.facts() instanceof Rows rows)) {
             return result;
         }
-        requireFit(site, rows, result);
         boolean fits = LowRankOp.fits(x, result);
         List<LowRankOp.Row> single = new ArrayList<>();
-        for (Rows.Range range : rows.ranges()) {
+        for (Rows.Range range : rows.over(result.size(0), site.name())) {
             List<Acting> acting = acting(site, range.blend(), rows);
             if (fits && (long) range.count() * rank(acting) <= FEW) {
                 addRows(range, acting, single);
@@ -165,14 +207,6 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay {
                 }
             }
             output.addmm_(hidden, b);
-        }
-    }
-
-    private static void requireFit(Site site, Rows rows, Tensor result) {
-        Rows.Range last = rows.ranges().getLast();
-        if (last.from() + last.count() != result.size(0)) {
-            throw new LoricaException.Internal("the call says which adapters " + (last.from() + last.count())
-                    + " rows have, but " + site.name() + " computes " + Tensors.shape(result)[0]);
         }
     }
 }

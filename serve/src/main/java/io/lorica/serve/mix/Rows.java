@@ -2,6 +2,7 @@ package io.lorica.serve.mix;
 
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
+import io.lorica.tensor.LoricaException;
 import java.util.ArrayList;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -33,6 +34,29 @@ public record Rows(
 
     ServedAdapter.@Nullable Part at(ServedAdapter adapter, Site site) {
         return pages == null ? adapter.at(site) : pages.at(adapter, site);
+    }
+
+    /**
+     * The ranges of a tensor of so many rows. Where all rows have one blend it does not matter how many they are: routed experts
+     * hand their visitors to the base's maps, in an order of their own.
+     *
+     * @throws LoricaException.Internal where there are others than the call says
+     */
+    List<Range> over(long count, String where) {
+        Range last = ranges.getLast();
+        if (ranges.size() == 1) {
+            return List.of(new Range(0, (int) count, last.blend()));
+        }
+        if (last.from() + last.count() != count) {
+            throw new LoricaException.Internal("the call says which adapters " + (last.from() + last.count())
+                    + " rows have, but " + where + " computes " + count);
+        }
+        return ranges;
+    }
+
+    /** Only that range, as rows of their own. */
+    Rows only(Range range) {
+        return new Rows(List.of(new Range(0, range.count(), range.blend())), pages, merged);
     }
 
     /**

@@ -1,8 +1,10 @@
 package io.lorica.serve.mix;
 
 import io.lorica.adapter.Adapter;
+import io.lorica.adapter.BlockAdapter;
 import io.lorica.adapter.Factors;
 import io.lorica.adapter.SiteAdapter;
+import io.lorica.model.FeedForward;
 import io.lorica.model.Site;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
@@ -12,6 +14,7 @@ import io.lorica.tensor.Tensors;
 import io.lorica.tensor.fused.Elements;
 import io.lorica.tensor.fused.LowRankOp;
 import java.util.Collections;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -27,6 +30,7 @@ public final class ServedAdapter implements AutoCloseable {
     private final String name;
     private final Map<String, Part> parts;
     private final @Nullable Adapter whole;
+    private final Map<FeedForward, BlockAdapter> blocks = new HashMap<>();
     private final @Nullable Tensor memory;
     private final long bytes;
     private volatile boolean closed;
@@ -45,6 +49,9 @@ public final class ServedAdapter implements AutoCloseable {
         this.parts = parts;
         this.memory = memory;
         this.whole = whole;
+        if (whole != null) {
+            whole.shared().blocks().forEach(part -> blocks.put(part.block(), part));
+        }
         long size = memory == null ? 0 : Tensors.bytes(memory);
         if (whole != null) {
             size += whole.state().values().stream().mapToLong(Tensors::bytes).sum();
@@ -66,12 +73,6 @@ public final class ServedAdapter implements AutoCloseable {
                     "adapter '" + name + "' replaces whole weights of the base (" + weights
                             + "), which requests for other adapters share; merge it into a model of its own with"
                             + " 'lorica adapter merge'");
-        }
-        if (!adapter.shared().blocks().isEmpty()) {
-            adapter.close();
-            throw new LoricaException.Unsupported(
-                    "adapter '" + name + "' acts on whole feed-forward blocks, which a batch of"
-                            + " several adapters does not compute yet; use 'lorica generate' with it");
         }
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
@@ -157,6 +158,12 @@ public final class ServedAdapter implements AutoCloseable {
     /** What it does, by the names of the sites. */
     public Map<String, Part> parts() {
         return Collections.unmodifiableMap(parts);
+    }
+
+    /** What it does on a whole feed-forward block; null where it does nothing there. */
+    @Nullable
+    BlockAdapter at(FeedForward block) {
+        return blocks.get(block);
     }
 
     @Nullable

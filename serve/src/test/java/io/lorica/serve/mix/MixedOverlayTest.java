@@ -26,6 +26,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import net.jqwik.api.Example;
 import net.jqwik.api.ForAll;
@@ -245,6 +246,50 @@ class MixedOverlayTest {
         }
         served.forEach(ServedAdapter::close);
         model.close();
+    }
+
+    /** Routed adapters, alone and in a blend, beside a plain one and the base: each as a stack of its own computes it. */
+    @Example
+    void forward_routedBesideOthers_equalsEachAlone() {
+        CausalModel model = TinyModels.open("llama2", DType.F32);
+        CausalModel copy = TinyModels.open("llama2", DType.F32);
+        List<ServedAdapter> served = new ArrayList<>();
+        AdapterStack stack = new AdapterStack(copy);
+        List<String[]> kinds = List.of(
+                new String[] {"mixlora", "{'r':4,'num_experts':3,'lora_dropout':0.0," + ALL + "}"},
+                new String[] {"mola", "{'r':4,'number_experts':3,'lora_dropout':0.0," + ALL + "}"},
+                new String[] {"lora", "{'r':8,'lora_alpha':16," + ALL + "}"});
+        for (int i = 0; i < kinds.size(); i++) {
+            String[] kind = kinds.get(i);
+            served.add(ServedAdapter.of("a" + i, TinyModels.adapter(model, kind[0], kind[1], i)));
+            stack.add("a" + i, TinyModels.adapter(copy, kind[0], kind[1], i));
+        }
+        MixedOverlay.attach(model);
+        Bench bench = new Bench(model, copy, served, stack);
+        List<Blend> blends = List.of(
+                Blend.of(served.get(0)),
+                new Blend(List.of()),
+                Blend.of(served.get(1)),
+                Blend.of(served.get(2)),
+                new Blend(List.of(new Blend.Part(served.get(0), 0.5), new Blend.Part(served.get(2), 1))),
+                Blend.of(served.get(0)));
+        List<long[]> sequences = IntStream.range(0, blends.size())
+                .mapToObj(i ->
+                        new Random(i).longs(3 + i, 0, model.vocabularySize()).toArray())
+                .toList();
+        List<float[]> together = bench.together(sequences, blends);
+        for (int i = 0; i < blends.size(); i++) {
+            Map<String, Double> weights = new LinkedHashMap<>();
+            blends.get(i).parts().forEach(part -> weights.put(part.adapter().name(), part.weight()));
+            stack.activate(weights);
+            assertThat(difference(together.get(i), next(copy, sequences.get(i))))
+                    .isLessThan(1e-5);
+            assertThat(bench.together(List.of(sequences.get(i)), List.of(blends.get(i)))
+                            .getFirst())
+                    .usingComparatorWithPrecision(1e-4f)
+                    .containsExactly(together.get(i));
+        }
+        bench.close();
     }
 
     private static List<Path> peftFolders(String base) throws IOException {
