@@ -108,6 +108,23 @@ final class Body {
                 false);
     }
 
+    /**
+     * Reads what a client sends that is refused whatever its body says, for the same reason. Who waits to be told to go on
+     * ({@code Expect: 100-continue}) sends nothing.
+     */
+    static void discard(ServerRequest request) {
+        if (!request.content().hasEntity()
+                || request.content().consumed()
+                || request.headers().contains(HeaderNames.EXPECT)) {
+            return;
+        }
+        try {
+            drain(request.content().inputStream(), MOST_DRAINED);
+        } catch (IOException e) {
+            throw new UncheckedIOException(e);
+        }
+    }
+
     private static void drain(InputStream in, long most) throws IOException {
         byte[] buffer = new byte[8192];
         int count = in.read(buffer);

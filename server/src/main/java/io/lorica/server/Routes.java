@@ -74,6 +74,7 @@ final class Routes {
         if (error instanceof CloseConnectionException gone) {
             throw gone;
         }
+        Body.discard(request);
         Failure failure = Failure.of(error);
         if (error instanceof HttpException http) {
             http.headers().forEach(response::header);
