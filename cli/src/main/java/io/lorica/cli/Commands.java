@@ -34,7 +34,8 @@ final class Commands {
         line.addSubcommand(new CommandLine(new BenchCommand())
                 .addSubcommand(new BenchFinetuneCommand(console))
                 .addSubcommand(new BenchStartCommand(console))
-                .addSubcommand(new BenchServeCommand(console)));
+                .addSubcommand(new BenchServeCommand(console))
+                .addSubcommand(new BenchSpeechCommand(console)));
         Errors errors = new Errors(console, root);
         line.setParameterExceptionHandler(errors::wrongUse).setExecutionExceptionHandler(errors::failed);
         line.setOut(new PrintWriter(console.out(), true, UTF_8)).setErr(new PrintWriter(console.err(), true, UTF_8));

@@ -86,8 +86,8 @@ class ArchitectureTest {
                 .resideOutsideOfPackages("io.lorica.adapter.*..", "io.lorica.model.*..")
                 .should()
                 .dependOnClassesThat(resideInAnyPackage("io.lorica.adapter.*..", "io.lorica.model.*..")
-                        // No family, but pictures and what is done to them before any model sees them.
-                        .and(not(resideInAPackage("io.lorica.model.image"))))
+                        // No families, but pictures and sounds and what is done to them before any model sees them.
+                        .and(not(resideInAnyPackage("io.lorica.model.image", "io.lorica.model.audio"))))
                 .check(CLASSES);
     }
 

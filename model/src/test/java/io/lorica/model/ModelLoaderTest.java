@@ -23,7 +23,8 @@ class ModelLoaderTest {
                 .hasMessageContaining("model_type 'lama'")
                 .hasMessageContaining("did you mean 'llama'")
                 .hasMessageContaining(
-                        "known: bert, clip, clip_vision_model, gpt2, llama, llava, mistral, qwen2, roberta, t5, vit");
+                        "known: bert, clip, clip_vision_model, gpt2, llama, llama_mtsk, llava, mistral, qwen2, roberta,"
+                                + " small_video, t5, vit, whisper");
     }
 
     @Test

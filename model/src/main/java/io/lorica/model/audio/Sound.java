@@ -24,26 +24,32 @@ public record Sound(float[] samples, int rate) {
 
     /** A WAV, AIFF or AU file of integer samples; its channels are averaged. */
     public static Sound read(Path file) {
-        try (InputStream in = new BufferedInputStream(Files.newInputStream(file));
-                AudioInputStream stream = AudioSystem.getAudioInputStream(in)) {
-            return decode(stream, file);
-        } catch (UnsupportedAudioFileException e) {
-            throw new LoricaException.BadInput(
-                    file + " is no sound that can be read; convert it to WAV with 16-bit samples (FLAC, MP3 and Ogg"
-                            + " are not read)",
-                    e);
+        try (InputStream in = Files.newInputStream(file)) {
+            return read(in, file.toString());
         } catch (IOException e) {
             throw new LoricaException.BadInput("cannot read the sound " + file + ": " + e + "; check the path", e);
         }
     }
 
-    private static Sound decode(AudioInputStream stream, Path file) throws IOException {
+    /** @param where the sound's name, for messages */
+    public static Sound read(InputStream in, String where) throws IOException {
+        try (AudioInputStream stream = AudioSystem.getAudioInputStream(new BufferedInputStream(in))) {
+            return decode(stream, where);
+        } catch (UnsupportedAudioFileException e) {
+            throw new LoricaException.BadInput(
+                    where + " is no sound that can be read; convert it to WAV with 16-bit samples (FLAC, MP3 and Ogg"
+                            + " are not read)",
+                    e);
+        }
+    }
+
+    private static Sound decode(AudioInputStream stream, String where) throws IOException {
         AudioFormat format = stream.getFormat();
         int bytes = format.getSampleSizeInBits() / 8;
         boolean signed = format.getEncoding().equals(AudioFormat.Encoding.PCM_SIGNED);
         boolean unsigned = format.getEncoding().equals(AudioFormat.Encoding.PCM_UNSIGNED);
         if (!(signed || unsigned) || bytes < 1 || bytes > 4 || format.getSampleSizeInBits() % 8 != 0) {
-            throw new LoricaException.Unsupported(file + " holds samples as " + format
+            throw new LoricaException.Unsupported(where + " holds samples as " + format
                     + ", which is not supported; convert it to WAV with 16-bit" + " samples");
         }
         byte[] data = stream.readAllBytes();

@@ -116,8 +116,8 @@ final class SmallVideoEncoder extends LoadedModel implements VideoEncoder {
                     new long[] {0, 0},
                     new long[] {1, 1},
                     1);
-            Tensor hidden =
-                    frame.forward(torch.gelu(patches).flatten(1, 3), pass).add(positions.forward(batch.positions(), pass));
+            Tensor hidden = frame.forward(torch.gelu(patches).flatten(1, 3), pass)
+                    .add(positions.forward(batch.positions(), pass));
             for (PreNormBlock block : blocks) {
                 hidden = block.forward(hidden, batch, pass);
             }
