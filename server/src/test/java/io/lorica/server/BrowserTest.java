@@ -189,7 +189,28 @@ class BrowserTest {
         browser.await("its row", page -> page.text("#rows").contains("zipped-one"));
         assertThat(browser.text("#add-status")).isEqualTo("zipped-one is served.");
         browser.find("button[aria-label='Unload zipped-one']").click();
-        browser.await("no row", page -> !page.text("#rows").contains("zipped-one"));
+        browser.await(
+                "a way back", page -> !page.all("button[aria-label='Load zipped-one again']").isEmpty());
+        assertThat(browser.text("#rows")).contains("unloaded");
+    }
+
+    @Test
+    void adapter_unloaded_isLoadedAgainByKeyboard() {
+        add("#folder", folder.resolve("adapters/law"));
+        browser.fill("#adapter-name", "second");
+        browser.find("#add-button").click();
+        browser.await("its row", page -> !page.all("button[aria-label='Unload second']").isEmpty());
+        browser.find("button[aria-label='Unload second']").click();
+        browser.await(
+                "the focus on the way back",
+                page -> !page.all("button[aria-label='Load second again']:focus").isEmpty());
+        browser.type(Browser.ENTER);
+        browser.await(
+                "the focus on its new row",
+                page -> !page.all("button[aria-label='Unload second']:focus").isEmpty());
+        browser.find("button[aria-label='Chat with second']").click();
+        send("Good morrow");
+        assertThat(shown("#log-1")).isEqualTo(answer("law", "Good morrow"));
     }
 
     @Test

@@ -3,7 +3,7 @@ import { get, post } from './api.js';
 import { format } from './charts.js';
 
 const MOST_ROWS = 100;
-const STATES = { disk: 'not loaded', loaded: 'in memory', used: 'in use' };
+const STATES = { disk: 'not loaded', loaded: 'in memory', used: 'in use', unloaded: 'unloaded' };
 const element = (id) => document.getElementById(id);
 
 function button(text, label, action) {
@@ -20,6 +20,7 @@ export class Adapters {
     this.notice = notice;
     this.rows = new Map();
     this.list = [];
+    this.unloaded = new Map();
     this.mayChange = false;
     element('filter').addEventListener('input', () => this.draw());
   }
@@ -27,6 +28,7 @@ export class Adapters {
   async refresh() {
     const answer = await get('v1/lorica/adapters');
     this.list = answer.data;
+    this.list.filter(({ name }) => this.unloaded.delete(name)).forEach(({ name }) => this.rows.delete(name));
     if (this.mayChange !== answer.may_change) {
       this.mayChange = answer.may_change;
       this.rows.clear();
@@ -52,7 +54,8 @@ export class Adapters {
 
   draw() {
     const wanted = element('filter').value.trim().toLowerCase();
-    const matching = this.list.filter((adapter) => adapter.name.toLowerCase().includes(wanted));
+    const known = [...this.list, ...this.unloaded.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+    const matching = known.filter((adapter) => adapter.name.toLowerCase().includes(wanted));
     const shown = matching.slice(0, MOST_ROWS);
     const rows = shown.map((adapter) => this.row(adapter));
     const body = element('rows');
@@ -64,14 +67,14 @@ export class Adapters {
       }
     }
     const some = shown.length < matching.length ? `, the first ${shown.length} shown` : '';
-    const status = `${matching.length} of ${this.list.length} adapters${some}`;
+    const status = `${matching.length} of ${known.length} adapters${some}`;
     if (element('shown').textContent !== status) {
       element('shown').textContent = status;
     }
   }
 
   row(adapter) {
-    const row = this.rows.get(adapter.name) ?? this.newRow(adapter.name);
+    const row = this.rows.get(adapter.name) ?? this.newRow(adapter);
     const held = adapter.bytes ? `, ${format.bytes(adapter.bytes)}` : '';
     const cells = [adapter.method ?? '–', adapter.rank ?? '–', STATES[adapter.state] + held];
     cells.forEach((text, index) => {
@@ -80,15 +83,20 @@ export class Adapters {
     return row;
   }
 
-  newRow(name) {
+  newRow(adapter) {
+    const { name } = adapter;
     const row = document.createElement('tr');
     const header = document.createElement('th');
     header.scope = 'row';
     header.textContent = name;
     const cells = Array.from({ length: 4 }, () => document.createElement('td'));
-    cells[3].append(button('Chat', `Chat with ${name}`, () => this.choose(name)));
-    if (this.mayChange) {
-      cells[3].append(button('Unload', `Unload ${name}`, () => this.unload(name)));
+    if (adapter.state === 'unloaded') {
+      cells[3].append(button('Load again', `Load ${name} again`, () => this.load(name)));
+    } else {
+      cells[3].append(button('Chat', `Chat with ${name}`, () => this.choose(name)));
+      if (this.mayChange) {
+        cells[3].append(button('Unload', `Unload ${name}`, () => this.unload(adapter)));
+      }
     }
     row.append(header, ...cells);
     this.rows.set(name, row);
@@ -100,12 +108,26 @@ export class Adapters {
     element('message').focus();
   }
 
-  async unload(name) {
-    try {
+  /** Keeps the row, as long as the page is there, so that it can be loaded again. */
+  async unload({ name, method, rank }) {
+    await this.change(name, async () => {
       await post('v1/unload_lora_adapter', { lora_name: name });
+      this.unloaded.set(name, { name, method, rank, state: 'unloaded' });
+    });
+  }
+
+  /** From the folder of its name below the server's directory, where adapters that can be unloaded here lie. */
+  async load(name) {
+    await this.change(name, () => post('v1/load_lora_adapter', { lora_name: name, lora_path: name }));
+  }
+
+  /** What changes an adapter gives it a new row; whoever was in the old one is on the new one's last button then. */
+  async change(name, action) {
+    try {
+      await action();
       this.rows.delete(name);
       await this.refresh();
-      element('filter').focus();
+      (this.rows.get(name)?.querySelector('button:last-of-type') ?? element('filter')).focus();
     } catch (error) {
       this.notice(error.message);
     }
