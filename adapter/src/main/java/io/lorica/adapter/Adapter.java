@@ -1,6 +1,10 @@
 package io.lorica.adapter;
 
 import io.lorica.model.BaseModel;
+import io.lorica.model.Linear;
+import io.lorica.model.Parameter;
+import io.lorica.model.Site;
+import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import java.nio.file.Path;
@@ -116,6 +120,34 @@ public final class Adapter implements AutoCloseable {
      */
     public List<String> replaced() {
         return modules.stream().map(module -> module.parameter().name()).toList();
+    }
+
+    /**
+     * What it replaces at the sites, where all that it replaces is theirs.
+     *
+     * @throws LoricaException.Unsupported where some of it is not, such as a norm's weight
+     */
+    public List<Replacement> replacements() {
+        List<Replacement> all = new ArrayList<>();
+        for (TrainedModule module : modules) {
+            List<Site> users = module.site() != null ? List.of(module.site()) : users(module.parameter());
+            if (users.isEmpty()) {
+                throw new LoricaException.Unsupported("the adapter replaces "
+                        + module.parameter().name() + ", which is no part of a linear map or an embedding; merge it into"
+                        + " a model of its own with 'lorica adapter merge'");
+            }
+            users.forEach(site -> all.add(new Replacement(site, module.parameter(), module.master())));
+        }
+        shared.replaced().forEach((parameter, value) -> users(parameter)
+                .forEach(site -> all.add(new Replacement(site, parameter, value.get()))));
+        return all;
+    }
+
+    private List<Site> users(Parameter parameter) {
+        return model.sites().values().stream()
+                .filter(site -> site.weight() == parameter
+                        || (site instanceof Linear linear && linear.bias() == parameter))
+                .toList();
     }
 
     /** What was found in the file; empty for an adapter that was not loaded. */

@@ -194,7 +194,7 @@ final class EngineMemory implements AutoCloseable {
             unmerge();
             common = only;
         }
-        if (!merges || only.parts().isEmpty() || ++passes < options.mergeAfter()) {
+        if (!merges || only.parts().isEmpty() || only.replaces() || ++passes < options.mergeAfter()) {
             return null;
         }
         MergedBlend current = merged;

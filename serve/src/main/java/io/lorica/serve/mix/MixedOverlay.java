@@ -129,7 +129,12 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
         List<LowRankOp.Row> single = new ArrayList<>();
         for (Rows.Range range : rows.over(result.size(0), site.name())) {
             List<Acting> acting = acting(site, range.blend(), rows);
-            if (fits && (long) range.count() * rank(acting) <= FEW) {
+            List<ServedAdapter.Swap> swaps = range.blend().parts().stream()
+                    .flatMap(part -> part.adapter().swaps(site).stream())
+                    .toList();
+            if (!swaps.isEmpty()) {
+                swapRange(site, x, result, range, swaps, acting, pass);
+            } else if (fits && (long) range.count() * rank(acting) <= FEW) {
                 addRows(range, acting, single);
             } else if (!acting.isEmpty()) {
                 addRange(x, result, range, acting, pass);
@@ -176,6 +181,30 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
                 .toList();
         for (int i = 0; i < range.count(); i++) {
             rows.add(new LowRankOp.Row(range.from() + i, terms));
+        }
+    }
+
+    /** Computes a range anew with weights of its own in the base's place, as a stack of its adapters alone does. */
+    private static void swapRange(
+            Site site,
+            Tensor x,
+            Tensor result,
+            Rows.Range range,
+            List<ServedAdapter.Swap> swaps,
+            List<Acting> acting,
+            Pass pass) {
+        try (Scope _ = Scope.open()) {
+            swaps.forEach(swap -> swap.parameter().override(swap.value()));
+            Tensor input = x.narrow(0, range.from(), range.count());
+            result.narrow(0, range.from(), range.count())
+                    .copy_(
+                            switch (site) {
+                                case Linear linear -> linear.base(input);
+                                case Embedding embedding -> embedding.base(input);
+                            });
+            addRange(x, result, range, acting, pass);
+        } finally {
+            swaps.forEach(swap -> swap.parameter().restore());
         }
     }
 

@@ -5,6 +5,7 @@ import io.lorica.adapter.BlockAdapter;
 import io.lorica.adapter.Factors;
 import io.lorica.adapter.SiteAdapter;
 import io.lorica.model.FeedForward;
+import io.lorica.model.Parameter;
 import io.lorica.model.Site;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
@@ -29,6 +30,7 @@ import org.jspecify.annotations.Nullable;
 public final class ServedAdapter implements AutoCloseable {
     private final String name;
     private final Map<String, Part> parts;
+    private final List<Swap> swaps;
     private final @Nullable Adapter whole;
     private final Map<FeedForward, BlockAdapter> blocks = new HashMap<>();
     private final @Nullable Tensor memory;
@@ -44,9 +46,18 @@ public final class ServedAdapter implements AutoCloseable {
         record Method(SiteAdapter adapter) implements Part {}
     }
 
-    private ServedAdapter(String name, Map<String, Part> parts, @Nullable Tensor memory, @Nullable Adapter whole) {
+    /** A weight or bias of a site in the base's dtype that stands in the base's place. */
+    record Swap(Site site, Parameter parameter, Tensor value) {}
+
+    private ServedAdapter(
+            String name,
+            Map<String, Part> parts,
+            List<Swap> swaps,
+            @Nullable Tensor memory,
+            @Nullable Adapter whole) {
         this.name = name;
         this.parts = parts;
+        this.swaps = swaps;
         this.memory = memory;
         this.whole = whole;
         if (whole != null) {
@@ -56,24 +67,15 @@ public final class ServedAdapter implements AutoCloseable {
         if (whole != null) {
             size += whole.state().values().stream().mapToLong(Tensors::bytes).sum();
         }
-        bytes = size;
+        bytes = size + swaps.stream().mapToLong(swap -> Tensors.bytes(swap.value())).sum();
     }
 
     /**
      * Takes an adapter over: it is closed with this object, or at once where nothing of it is needed any more.
      *
-     * @throws LoricaException.Unsupported where it replaces whole weights of the base, which a batch of several
-     *     adapters shares
+     * @throws LoricaException.Unsupported where it replaces weights that are no site's
      */
     public static ServedAdapter of(String name, Adapter adapter) {
-        if (!adapter.replaced().isEmpty()) {
-            String weights = String.join(", ", adapter.replaced());
-            adapter.close();
-            throw new LoricaException.Unsupported(
-                    "adapter '" + name + "' replaces whole weights of the base (" + weights
-                            + "), which requests for other adapters share; merge it into a model of its own with"
-                            + " 'lorica adapter merge'");
-        }
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             Map<String, Part> parts = new LinkedHashMap<>();
@@ -84,13 +86,28 @@ public final class ServedAdapter implements AutoCloseable {
                                 factors -> products.put(part, factors),
                                 () -> parts.put(part.site().name(), new Part.Method(part)));
             }
+            List<Swap> swaps = swaps(adapter);
             Tensor memory = products.isEmpty() ? null : pack(products, parts);
             if (parts.size() == products.size()) {
                 adapter.close();
-                return new ServedAdapter(name, parts, memory, null);
+                return new ServedAdapter(name, parts, swaps, memory, null);
             }
-            return new ServedAdapter(name, parts, memory, adapter);
+            return new ServedAdapter(name, parts, swaps, memory, adapter);
+        } catch (LoricaException.Unsupported e) {
+            adapter.close();
+            throw e;
         }
+    }
+
+    private static List<Swap> swaps(Adapter adapter) {
+        return adapter.replacements().stream()
+                .map(one -> new Swap(
+                        one.site(),
+                        one.parameter(),
+                        Scope.release(Tensors.to(one.value(), one.parameter().dtype())
+                                .detach()
+                                .clone())))
+                .toList();
     }
 
     /** Lays all factors into one tensor. */
@@ -166,6 +183,20 @@ public final class ServedAdapter implements AutoCloseable {
         return blocks.get(block);
     }
 
+    /** What it puts in the place of the base's own at a site. */
+    List<Swap> swaps(Site site) {
+        return swaps.isEmpty() ? swaps : swaps.stream().filter(swap -> swap.site() == site).toList();
+    }
+
+    List<Swap> swaps() {
+        return swaps;
+    }
+
+    /** Whether all it does is to add to what sites give: it replaces nothing and acts on no whole block. */
+    public boolean onlyAdds() {
+        return swaps.isEmpty() && blocks.isEmpty();
+    }
+
     @Nullable
     Part at(Site site) {
         return parts.get(site.name());
@@ -175,6 +206,7 @@ public final class ServedAdapter implements AutoCloseable {
     @Override
     public void close() {
         closed = true;
+        swaps.forEach(swap -> swap.value().close());
         if (memory != null) {
             memory.close();
         }

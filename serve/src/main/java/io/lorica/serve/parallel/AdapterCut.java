@@ -48,6 +48,10 @@ final class AdapterCut {
      * @throws LoricaException.Unsupported where it acts on the embedding, or changes a weight by nothing that can be added
      */
     AdapterShard of(ServedAdapter adapter) {
+        if (!adapter.onlyAdds()) {
+            throw new LoricaException.Unsupported("adapter '" + adapter.name() + "' replaces weights of the base or acts on"
+                    + " whole blocks, which ranks of tensor parallelism cannot share; serve it by one rank");
+        }
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             List<Cut> cuts = new ArrayList<>();

@@ -185,7 +185,7 @@ public final class AdapterStore implements AutoCloseable {
      * Brings the adapters of a blend into memory, where they stay until the lease is closed.
      *
      * @throws LoricaException.NotFound where one of them is not known
-     * @throws LoricaException.Incompatible where one of them does not fit the base
+     * @throws LoricaException.Incompatible where one of them does not fit the base, or two replace the same weight
      * @throws LoricaException.Busy where the adapters in use leave no room in the budget
      */
     public Lease acquire(BlendSpec spec) {
@@ -197,7 +197,9 @@ public final class AdapterStore implements AutoCloseable {
                 held.add(entry);
                 parts.add(new Blend.Part(load(entry), weight));
             });
-            return new Lease(new Blend(parts), () -> release(held));
+            Blend blend = new Blend(parts);
+            blend.requireNoConflict();
+            return new Lease(blend, () -> release(held));
         } catch (RuntimeException e) {
             release(held);
             throw e;
