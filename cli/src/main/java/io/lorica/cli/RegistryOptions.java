@@ -4,6 +4,7 @@ import io.lorica.model.ModelStore;
 import io.lorica.serve.registry.AdapterRegistry;
 import io.lorica.serve.registry.Locations;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Memory;
 import java.net.URI;
 import java.nio.file.Path;
 import java.util.Optional;
@@ -37,6 +38,14 @@ final class RegistryOptions {
     @Nullable
     Path cache;
 
+    @Option(
+            names = "--adapter-cache-size",
+            paramLabel = "SIZE",
+            defaultValue = "10GiB",
+            description = "Most bytes of objects that are kept (default: ${DEFAULT-VALUE}); those unused longest leave.")
+    @SuppressWarnings("NullAway.Init")
+    String cacheSize;
+
     boolean given() {
         return registry != null;
     }
@@ -51,6 +60,6 @@ final class RegistryOptions {
 
     Locations locations() {
         Path folder = cache == null ? ModelStore.standardHome().resolve("adapters") : cache;
-        return new Locations(folder, Optional.ofNullable(endpoint));
+        return new Locations(folder, Memory.parse(cacheSize), Optional.ofNullable(endpoint));
     }
 }

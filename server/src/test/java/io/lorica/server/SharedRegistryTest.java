@@ -54,7 +54,7 @@ class SharedRegistryTest {
     }
 
     private TestServer server() {
-        Locations locations = closing(new Locations(folder.resolve("cache"), Optional.empty()));
+        Locations locations = closing(new Locations(folder.resolve("cache"), Long.MAX_VALUE, Optional.empty()));
         return closing(new TestServer(
                 folder.resolve("adapters"),
                 options -> options.withKeys(Keys.read(folder.resolve("keys.yaml"))),

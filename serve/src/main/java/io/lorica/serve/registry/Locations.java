@@ -17,10 +17,11 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Brings the files of registered adapters to this machine and holds them to their hash. Objects of S3 are kept in a cache,
- * one folder per hash, which appears whole or not at all. Nothing is deleted from it, except what does not fit its hash.
+ * one folder per hash, which appears whole or not at all; when it grows over its size, the longest unused leave.
  */
 public final class Locations implements AutoCloseable {
     private final Path cache;
+    private final ObjectCache kept;
     private final Optional<URI> endpoint;
     private final ReentrantLock lock = new ReentrantLock();
 
@@ -29,10 +30,12 @@ public final class Locations implements AutoCloseable {
 
     /**
      * @param cache made when first needed; several processes may share it
+     * @param most bytes of the cache; more only while that many are being read
      * @param endpoint of an object store that speaks S3's protocol; empty for what AWS's own settings say
      */
-    public Locations(Path cache, Optional<URI> endpoint) {
+    public Locations(Path cache, long most, Optional<URI> endpoint) {
         this.cache = cache;
+        kept = new ObjectCache(cache, most);
         this.endpoint = endpoint;
     }
 
@@ -74,11 +77,21 @@ public final class Locations implements AutoCloseable {
             }
             case Location.Bucket bucket -> {
                 Path cached = cache.resolve(adapter.sha256());
-                yield Files.isDirectory(cached) && Contents.sha256(cached).equals(adapter.sha256())
+                yield isKept(cached) && Contents.sha256(cached).equals(adapter.sha256())
                         ? cached
                         : download(bucket, Optional.of(adapter));
             }
         };
+    }
+
+    /** Whether it is there; then it stays while it is being read. */
+    private boolean isKept(Path cached) {
+        try {
+            kept.use(cached);
+            return true;
+        } catch (IOException _) {
+            return false; // not there, or leaving
+        }
     }
 
     private static void requireHash(RegisteredAdapter adapter, String found) {
@@ -99,7 +112,10 @@ public final class Locations implements AutoCloseable {
                 objects().download(from, temporary);
                 String hash = Contents.sha256(temporary);
                 expected.ifPresent(adapter -> requireHash(adapter, hash));
-                return moved(temporary, hash);
+                Path folder = moved(temporary, hash);
+                kept.use(folder);
+                kept.prune();
+                return folder;
             } finally {
                 AtomicFile.deleteTree(temporary);
             }

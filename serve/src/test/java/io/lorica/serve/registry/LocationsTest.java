@@ -9,6 +9,9 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
 import java.util.Optional;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -31,6 +34,8 @@ class LocationsTest {
     @SuppressWarnings("NullAway.Init")
     private Locations locations;
 
+    private int others;
+
     @BeforeEach
     void open() throws IOException {
         System.setProperty("aws.accessKeyId", "stub-id");
@@ -40,7 +45,7 @@ class LocationsTest {
             Files.copy(TinyModels.peft("plain").resolve(name), object(name));
         }
         store = new StubObjectStore(folder.resolve("objects"));
-        locations = new Locations(folder.resolve("cache"), Optional.of(store.endpoint()));
+        locations = new Locations(folder.resolve("cache"), Long.MAX_VALUE, Optional.of(store.endpoint()));
     }
 
     @AfterEach
@@ -93,7 +98,7 @@ class LocationsTest {
     @Test
     void verified_objectsOfAnotherHash_areRefusedAndNotKept() throws IOException {
         RegisteredAdapter adapter = locations.describe("tone", BUCKET);
-        try (Locations other = new Locations(folder.resolve("other"), Optional.of(store.endpoint()))) {
+        try (Locations other = new Locations(folder.resolve("other"), Long.MAX_VALUE, Optional.of(store.endpoint()))) {
             Files.write(object("adapter_model.safetensors"), new byte[] {1}, StandardOpenOption.APPEND);
             assertThatThrownBy(() -> other.verified(adapter))
                     .isInstanceOf(LoricaException.Incompatible.class)
@@ -101,6 +106,42 @@ class LocationsTest {
                     .hasMessageContaining(adapter.sha256().substring(0, 12));
         }
         assertThat(folder.resolve("other")).isEmptyDirectory();
+    }
+
+    /** Keeps an adapter with a hash of its own, last used so many hours ago, less half an hour. */
+    private Path kept(Locations within, String name, int hours) throws IOException {
+        Path there = Files.createDirectories(folder.resolve("objects/adapters/" + name));
+        Files.copy(object("adapter_model.safetensors"), there.resolve("adapter_model.safetensors"));
+        Files.writeString(
+                there.resolve("adapter_config.json"), Files.readString(object("adapter_config.json")) + " ".repeat(++others));
+        Path files = within.verified(within.describe(name, Location.parse("s3://adapters/" + name)));
+        Files.setLastModifiedTime(
+                files, FileTime.from(Instant.now().minus(Duration.ofHours(hours)).plus(Duration.ofMinutes(30))));
+        return files;
+    }
+
+    @Test
+    void verified_cacheOverItsSize_longestUnusedLeaves() throws IOException {
+        long two = 2 * (Files.size(object("adapter_config.json")) + Files.size(object("adapter_model.safetensors")) + 10);
+        try (Locations small = new Locations(folder.resolve("cache"), two, Optional.of(store.endpoint()))) {
+            Path recent = kept(small, "recent", 1);
+            Path older = kept(small, "older", 3);
+            Path newest = kept(small, "newest", 2);
+            assertThat(older).doesNotExist();
+            assertThat(recent).exists();
+            assertThat(newest).exists();
+            assertThat(cached()).isEqualTo(2);
+        }
+    }
+
+    @Test
+    void verified_cacheOverItsSizeButAllInUse_nothingLeaves() throws IOException {
+        try (Locations tiny = new Locations(folder.resolve("cache"), 1, Optional.of(store.endpoint()))) {
+            Path first = kept(tiny, "first", 0);
+            Path second = kept(tiny, "second", 0);
+            assertThat(first).exists();
+            assertThat(second).exists();
+        }
     }
 
     @Test

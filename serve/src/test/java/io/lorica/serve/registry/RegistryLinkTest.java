@@ -74,7 +74,7 @@ class RegistryLinkTest {
                 adapter.save(files(i));
             }
         }
-        locations = new Locations(folder.resolve("cache"), Optional.empty());
+        locations = new Locations(folder.resolve("cache"), Long.MAX_VALUE, Optional.empty());
         here = new Replica();
         there = new Replica();
     }
