@@ -2,6 +2,7 @@ package io.lorica.tensor;
 
 import java.nio.FloatBuffer;
 import java.nio.LongBuffer;
+import java.util.List;
 import org.bytedeco.javacpp.DoublePointer;
 import org.bytedeco.javacpp.FloatPointer;
 import org.bytedeco.javacpp.LongPointer;
@@ -79,6 +80,17 @@ public final class Tensors {
                     new FloatPointer(flat.data_ptr()).capacity(values.length).asBuffer();
             buffer.get(values);
             return values;
+        }
+    }
+
+    /** Copies the first rows of a matrix as float32, whatever its type and layout, into arrays of a row's width. */
+    public static void copyRows(Tensor matrix, List<float[]> rows) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            Tensor flat = to(matrix.detach().cpu(), DType.F32).contiguous();
+            FloatBuffer buffer =
+                    new FloatPointer(flat.data_ptr()).capacity(flat.numel()).asBuffer();
+            rows.forEach(buffer::get);
         }
     }
 

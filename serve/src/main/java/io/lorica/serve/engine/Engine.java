@@ -39,6 +39,7 @@ public final class Engine implements AutoCloseable {
     private final Scheduler scheduler;
     private final Duration deadline;
     private final List<Running> running = new ArrayList<>();
+    private final Step.Buffers buffers = new Step.Buffers();
     private long preemptions;
     private long promptTokens;
     private long generatedTokens;
@@ -235,7 +236,7 @@ public final class Engine implements AutoCloseable {
             promptTokens += slice.request().generated() == 0 ? slice.count() : 0;
         }
         try {
-            Map<Running, float[]> logits = new Step(slices, memory.adapters(), memory.merged(slices)).run(crew);
+            Map<Running, float[]> logits = new Step(slices, memory.adapters(), memory.merged(slices), buffers).run(crew);
             slices.forEach(slice -> memory.publish(slice.request()));
             logits.forEach(this::advance);
         } catch (RuntimeException e) {

@@ -37,12 +37,30 @@ final class Step {
         }
     }
 
+    /**
+     * Rows of logits that every step uses again. Fresh ones, hundreds of kilobytes each, outlive the collector's small young
+     * generation and fill the heap up to its limit before they are found to be garbage.
+     */
+    static final class Buffers {
+        private final List<float[]> rows = new ArrayList<>();
+
+        /** @param width the same on every call */
+        List<float[]> of(int count, int width) {
+            while (rows.size() < count) {
+                rows.add(new float[width]);
+            }
+            return rows.subList(0, count);
+        }
+    }
+
     private final List<Slice> slices;
+    private final Buffers buffers;
     private final AdapterPages adapters;
     private final @Nullable MergedBlend merged;
 
     /** Requests with equal blends become neighbours, so that their rows go through one product. */
-    Step(List<Slice> slices, AdapterPages adapters, @Nullable MergedBlend merged) {
+    Step(List<Slice> slices, AdapterPages adapters, @Nullable MergedBlend merged, Buffers buffers) {
+        this.buffers = buffers;
         this.merged = merged;
         this.adapters = adapters;
         Map<Blend, Integer> order = new HashMap<>();
@@ -53,7 +71,9 @@ final class Step {
                 .toList();
     }
 
-    /** Logits of the next token for each request whose tokens are all seen; advances every request's cache. */
+    /**
+     * Logits of the next token for each request whose tokens are all seen, in the buffers; advances every request's cache.
+     */
     Map<Running, float[]> run(Crew crew) {
         try (Scope _ = Scope.open()) {
             List<long[]> tokens = slices.stream()
@@ -80,11 +100,11 @@ final class Step {
         Tensor last = hidden.index_select(0, Tensors.of(lastRows()));
         int[] ones = new int[complete.size()];
         Arrays.fill(ones, 1);
-        float[] rows = Tensors.floats(
-                crew.model().head().forward(last, Pass.inference().with(crew.facts(rows(complete, ones)))));
-        int width = rows.length / complete.size();
+        Tensor rows = crew.model().head().forward(last, Pass.inference().with(crew.facts(rows(complete, ones))));
+        List<float[]> into = buffers.of(complete.size(), (int) rows.size(1));
+        Tensors.copyRows(rows, into);
         for (int i = 0; i < complete.size(); i++) {
-            result.put(complete.get(i).request(), Arrays.copyOfRange(rows, i * width, (i + 1) * width));
+            result.put(complete.get(i).request(), into.get(i));
         }
         return result;
     }
