@@ -38,8 +38,9 @@ public interface TrainingRule {
      * A loss on what happens inside one micro-batch's pass, which travels with it; null for none.
      *
      * @param share the micro-batch's part of the optimizer step, by tokens; the parts of a step sum to 1
+     * @param lengths tokens of each of its sequences
      */
-    default @Nullable PassLoss passLoss(double share) {
+    default @Nullable PassLoss passLoss(double share, int[] lengths) {
         return null;
     }
 

@@ -414,9 +414,13 @@ abstract class MethodContract {
         }
     }
 
+    /** Zeros where no token came by, as at an expert that nobody visits. */
     private static float[] gradient(Trainable trainable) {
         try (Scope _ = Scope.open()) {
-            return Tensors.floats(trainable.tensor().grad());
+            Tensor gradient = trainable.tensor().grad();
+            return gradient.defined()
+                    ? Tensors.floats(gradient)
+                    : new float[(int) trainable.tensor().numel()];
         }
     }
 

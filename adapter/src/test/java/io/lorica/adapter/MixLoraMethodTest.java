@@ -212,8 +212,8 @@ class MixLoraMethodTest extends MethodContract {
     }
 
     private RoutingLog routed(Adapter adapter) {
-        RoutingLog log = (RoutingLog)
-                Objects.requireNonNull(adapter.trainingRule(new Seed(0)).passLoss(1));
+        RoutingLog log = (RoutingLog) Objects.requireNonNull(
+                adapter.trainingRule(new Seed(0)).passLoss(1, new int[] {TinyModels.PROMPT.length}));
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             Tensor _ = ((CausalModel) model)

@@ -178,7 +178,7 @@ class MolaMethodTest extends MethodContract {
     }
 
     private double balance(TrainingRule rule, Tensor router, double step) {
-        PassLoss inside = Objects.requireNonNull(rule.passLoss(1));
+        PassLoss inside = Objects.requireNonNull(rule.passLoss(1, new int[] {TinyModels.PROMPT.length}));
         try (Scope _ = Scope.open()) {
             try (Grad _ = Grad.disabled()) {
                 router.select(0, 0).select(0, 0).add_(new Scalar(step));
@@ -207,8 +207,8 @@ class MolaMethodTest extends MethodContract {
                 new Seed(1));
         stack.add("a", adapter);
         SiteAdapter part = Objects.requireNonNull(adapter.sites().get(SITE));
-        RoutingLog log = (RoutingLog)
-                Objects.requireNonNull(adapter.trainingRule(new Seed(0)).passLoss(1));
+        RoutingLog log = (RoutingLog) Objects.requireNonNull(
+                adapter.trainingRule(new Seed(0)).passLoss(1, new int[] {TinyModels.PROMPT.length}));
         double[] first = {0.9, 0.8, 0.6, 0.3};
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {

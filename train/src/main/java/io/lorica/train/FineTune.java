@@ -371,14 +371,14 @@ public final class FineTune implements AutoCloseable {
     /** How a routed adapter shares a few held-out examples among its experts; written where there are routers. */
     private RoutingReport routing(Path out) {
         TrainingRule rule = trainee.rule();
-        if (rule.passLoss(1) == null) {
+        if (rule.passLoss(1, new int[0]) == null) {
             return RoutingReport.NONE;
         }
         List<Example> source = split.heldOut().isEmpty() ? split.train() : split.heldOut();
         RoutingReport report = RoutingReport.of(
                 task.model(base),
                 source.stream().limit(ROUTED_EXAMPLES).toList(),
-                () -> Objects.requireNonNull(rule.passLoss(1)));
+                length -> Objects.requireNonNull(rule.passLoss(1, new int[] {length})));
         if (!report.uses().isEmpty()) {
             report.write(out);
         }

@@ -36,6 +36,11 @@ record MicroBatch(List<Example> examples, long[] rows, long[] targets) {
         return Example.batch(examples);
     }
 
+    /** Tokens of each example. */
+    int[] lengths() {
+        return examples.stream().mapToInt(Example::length).toArray();
+    }
+
     int tokens() {
         return examples.stream().mapToInt(example -> example.length()).sum();
     }

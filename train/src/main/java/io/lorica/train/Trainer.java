@@ -248,7 +248,7 @@ public final class Trainer {
             int from = 0;
             for (List<Example> part : config.microBatches(examples)) {
                 MicroBatch micro = MicroBatch.of(part);
-                PassLoss inside = rule.passLoss((double) micro.tokens() / all);
+                PassLoss inside = rule.passLoss((double) micro.tokens() / all, micro.lengths());
                 Pass pass = Pass.training(dropout.of(from));
                 loss += gradients.run(micro, Math.max(1, targets), inside == null ? pass : pass.with(inside));
                 loss += inside == null ? 0 : inside.value();

@@ -1,7 +1,7 @@
 package io.lorica.adapter.mixlora;
 
-import io.lorica.adapter.BlockAdapter;
 import io.lorica.adapter.moe.ExpertGroup;
+import io.lorica.adapter.moe.RoutedBlock;
 import io.lorica.adapter.moe.Router;
 import io.lorica.adapter.moe.Routing;
 import io.lorica.model.FeedForward;
@@ -12,9 +12,7 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import io.lorica.tensor.fused.SwiGluOp;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -28,33 +26,20 @@ import org.bytedeco.pytorch.Tensor;
  * <p>{@code W1 x} and {@code W3 x} are computed once for all tokens and handed to the experts (the paper's optimization); what goes
  * into {@code W2} is another thing for each expert, so that K rows a token pass through it, all in one product.
  */
-final class MixLoraBlock implements BlockAdapter {
-    private final FeedForward block;
-    private final Router router;
+final class MixLoraBlock extends RoutedBlock {
     private final double jitter;
-    private final Map<Linear, ExpertGroup> groups = new HashMap<>();
 
     MixLoraBlock(FeedForward block, Router router, double jitter) {
-        this.block = block;
-        this.router = router;
+        super(block, router);
         this.jitter = jitter;
-    }
-
-    /** Puts experts on one of the block's maps; a map without them stays the base's. */
-    void place(Linear map, ExpertGroup group) {
-        groups.put(map, group);
-    }
-
-    @Override
-    public FeedForward block() {
-        return block;
     }
 
     @Override
     public Tensor forward(Tensor input, Pass pass) {
         try (Scope scope = Scope.open()) {
             Tensor x = pass.training() && jitter > 0 ? jittered(input, pass) : input;
-            Routing routing = router.route(x, pass);
+            FeedForward block = block();
+            Routing routing = router().route(x, pass);
             Tensor sent = routing.gather(x);
             Tensor gate = routing.gather(block.gate().forward(x, pass));
             Tensor up = routing.gather(block.up().forward(x, pass));
@@ -67,7 +52,7 @@ final class MixLoraBlock implements BlockAdapter {
 
     /** What the experts make of the visitors' frozen products. */
     private Tensor experts(Linear map, Tensor x, Tensor base, Routing routing, Pass pass) {
-        ExpertGroup group = groups.get(map);
+        ExpertGroup group = experts(map);
         return group == null
                 ? base
                 : routing.each(
@@ -78,7 +63,7 @@ final class MixLoraBlock implements BlockAdapter {
 
     private Tensor jittered(Tensor x, Pass pass) {
         try (GeneratorOptional generator =
-                pass.dropout().of(block.name() + ".jitter").generator()) {
+                pass.dropout().of(block().name() + ".jitter").generator()) {
             Tensor noise;
             try (Grad _ = Grad.disabled()) {
                 noise = Tensors.empty(DType.F32, Tensors.shape(x)).uniform_(1 - jitter, 1 + jitter, generator);

@@ -7,10 +7,10 @@ import io.lorica.adapter.Options;
 import io.lorica.adapter.SiteShape;
 import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.adapter.moe.Balance;
+import io.lorica.adapter.moe.RoutedBlocks;
 import io.lorica.tensor.LoricaException;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
 
 /**
  * Settings of MixLoRA; keys as MoE-PEFT.
@@ -38,9 +38,6 @@ record MixLoraConfig(
         double jitter)
         implements MethodConfig {
     static final String STRATEGY = "mixlora";
-    /** The maps of a feed-forward block, whose LoRA are experts. */
-    static final Set<String> BLOCK = Set.of("gate_proj", "up_proj", "down_proj");
-
     private static final String EXPERT = "expert_lora";
 
     /**
@@ -120,21 +117,12 @@ record MixLoraConfig(
         }
     }
 
-    static boolean inBlock(String site) {
-        return BLOCK.contains(site.substring(site.lastIndexOf('.') + 1));
-    }
-
     void validate(List<SiteShape> sites, String where) {
         for (SiteShape site : sites) {
             LowRankConfig.requireLinear(site, "mixlora", where);
-            (inBlock(site.name()) ? expert : plain).lowRank().validate(site, where);
+            (RoutedBlocks.inBlock(site.name()) ? expert : plain).lowRank().validate(site, where);
         }
-        if (sites.stream().noneMatch(site -> inBlock(site.name()))) {
-            throw new LoricaException.BadInput(where + ": none of the " + sites.size() + " targets, the first "
-                    + sites.getFirst().describe()
-                    + ", is a gate_proj, up_proj or down_proj, so there would be no experts;"
-                    + " add some of these to target_modules, or choose method 'lora'");
-        }
+        RoutedBlocks.requireSome(sites, where);
     }
 
     /** {@code coefficient * E sum_k sum_e f_ke P_e} over the tokens of all layers, as in the code; even use costs K. */

@@ -17,6 +17,8 @@ import io.lorica.adapter.lowrank.Start;
 import io.lorica.adapter.moe.Expert;
 import io.lorica.adapter.moe.ExpertGroup;
 import io.lorica.adapter.moe.LayerKeys;
+import io.lorica.adapter.moe.RoutedBlocks;
+import io.lorica.adapter.moe.Router;
 import io.lorica.adapter.moe.RoutingLog;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Linear;
@@ -90,21 +92,28 @@ public final class MixLoraMethod implements Method {
 
     @Override
     public Shared share(MethodConfig config, BaseModel model, List<Site> sites, Calibration calibration, Seed seed) {
-        return MixLoraBlocks.of((MixLoraConfig) config, model, sites, seed);
+        MixLoraConfig mix = (MixLoraConfig) config;
+        return RoutedBlocks.of("mixlora", model, sites, "", (block, tensors) -> {
+            Tensor start = LowRank.normal(
+                    seed.of(block.name()), mix.experts(), block.gate().in());
+            Tensor weight = Scope.release(LowRank.times(start, mix.initRange()));
+            tensors.put("moe_gate.weight", weight);
+            return new MixLoraBlock(block, new Router(block.name(), weight, mix.topK()), mix.jitter());
+        });
     }
 
     @Override
     public SiteAdapter adapt(MethodConfig config, Site site, Shared shared, Seed seed) {
         MixLoraConfig mix = (MixLoraConfig) config;
         Linear map = (Linear) site;
-        if (!MixLoraConfig.inBlock(site.name())) {
+        if (!RoutedBlocks.inBlock(site.name())) {
             return lora(map, site.name(), mix.plain(), mix.gaussian(), seed);
         }
         List<Expert> experts = IntStream.range(0, mix.experts())
                 .mapToObj(e -> lora(map, site.name() + ".experts." + e, mix.expert(), mix.gaussian(), seed.of(e)))
                 .toList();
         ExpertGroup group = new ExpertGroup(map, "mixlora", experts, (e, suffix) -> "experts." + e + "." + suffix);
-        ((MixLoraBlocks) shared).at(site).place(map, group);
+        ((RoutedBlocks) shared).at(site).place(map, group);
         return group;
     }
 
@@ -125,8 +134,8 @@ public final class MixLoraMethod implements Method {
     public TrainingRule trainingRule(MethodConfig config, Adapter adapter, Seed seed) {
         return new TrainingRule() {
             @Override
-            public PassLoss passLoss(double share) {
-                return new RoutingLog(((MixLoraConfig) config).balance(), share);
+            public PassLoss passLoss(double share, int[] lengths) {
+                return new RoutingLog(((MixLoraConfig) config).balance(), share, lengths);
             }
         };
     }

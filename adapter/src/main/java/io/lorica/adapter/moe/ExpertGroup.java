@@ -45,6 +45,11 @@ public final class ExpertGroup implements SiteAdapter {
         return experts.get(number);
     }
 
+    /** All of them, in their order. */
+    public List<Expert> all() {
+        return experts;
+    }
+
     @Override
     public Site site() {
         return site;

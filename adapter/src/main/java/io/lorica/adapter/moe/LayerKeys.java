@@ -14,9 +14,13 @@ public record LayerKeys(String own, String file) implements FileKeys {
 
     /** @param prefix in the file, with its dot */
     public static LayerKeys of(BaseModel model, String prefix) {
+        return new LayerKeys("base_model.model." + stem(model), prefix);
+    }
+
+    /** What stands before {@code layers.} in the names of a model's feed-forward blocks; empty where there are none. */
+    public static String stem(BaseModel model) {
         SequencedMap<String, ?> blocks = model.feedForwards();
-        String first = blocks.isEmpty() ? "" : blocks.firstEntry().getKey();
-        return new LayerKeys("base_model.model." + first.replaceFirst("layers\\..*$", ""), prefix);
+        return blocks.isEmpty() ? "" : blocks.firstEntry().getKey().replaceFirst("layers\\..*$", "");
     }
 
     @Override

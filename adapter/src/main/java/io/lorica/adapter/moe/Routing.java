@@ -1,5 +1,6 @@
 package io.lorica.adapter.moe;
 
+import io.lorica.model.Pass;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Tensors;
 import java.util.List;
@@ -32,6 +33,17 @@ public record Routing(long tokens, Tensor rows, Tensor weights, long[] visits) {
         Tensor weighted = Tensors.to(y, DType.F32).mul(weights.unsqueeze(1));
         Tensor sum = Tensors.zeros(DType.F32, tokens, y.size(1)).to(y.device(), y.scalar_type());
         return Tensors.to(Tensors.to(sum, DType.F32).index_add(0, rows, weighted), DType.of(y));
+    }
+
+    /**
+     * The experts' products on their visitors, summed by token with the visits' weights.
+     *
+     * @param x {@code [T, in]}
+     * @param factor on all of it
+     * @return {@code [T, out]} in the dtype of {@code x}
+     */
+    public Tensor change(Tensor x, List<Expert> experts, double factor, Pass pass) {
+        return combine(each(List.of(gather(x)), (e, parts) -> experts.get(e).product(parts.getFirst(), factor, pass)));
     }
 
     /**

@@ -7,7 +7,6 @@ import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.adapter.lowrank.Start;
 import io.lorica.adapter.moe.Expert;
 import io.lorica.adapter.moe.Router;
-import io.lorica.adapter.moe.Routing;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
@@ -90,9 +89,7 @@ final class MolaLinear implements SiteAdapter {
             return experts.getFirst().apply(input, base, result, weight, pass);
         }
         Tensor x = input.reshape(-1, site.in());
-        Routing routing = router.route(x, pass);
-        Tensor change = routing.combine(routing.each(
-                List.of(routing.gather(x)), (e, parts) -> experts.get(e).product(parts.getFirst(), weight, pass)));
+        Tensor change = router.route(x, pass).change(x, experts, weight, pass);
         return result.add(change.view(Tensors.shape(result)));
     }
 

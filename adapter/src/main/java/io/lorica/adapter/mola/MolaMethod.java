@@ -97,8 +97,8 @@ public final class MolaMethod implements Method {
     public TrainingRule trainingRule(MethodConfig config, Adapter adapter, Seed seed) {
         return new TrainingRule() {
             @Override
-            public PassLoss passLoss(double share) {
-                return new RoutingLog(((MolaConfig) config).balance(), share);
+            public PassLoss passLoss(double share, int[] lengths) {
+                return new RoutingLog(((MolaConfig) config).balance(), share, lengths);
             }
         };
     }

@@ -17,7 +17,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.SequencedMap;
-import java.util.function.Supplier;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 
@@ -30,12 +30,12 @@ public record RoutingReport(SequencedMap<String, ExpertUse> uses) {
     /**
      * Lets the model read the examples as they are, with the adapters that are active.
      *
-     * @param logs a new one for each pass
+     * @param logs a new one for a pass of so many tokens
      */
-    public static RoutingReport of(Transformer model, List<Example> examples, Supplier<PassLoss> logs) {
+    public static RoutingReport of(Transformer model, List<Example> examples, IntFunction<PassLoss> logs) {
         SequencedMap<String, ExpertUse> uses = new LinkedHashMap<>();
         for (Example example : examples) {
-            PassLoss log = logs.get();
+            PassLoss log = logs.apply(example.length());
             try (Scope _ = Scope.open();
                     Grad _ = Grad.disabled()) {
                 Tensor _ = model.hidden(
