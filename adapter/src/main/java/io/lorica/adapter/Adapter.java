@@ -133,20 +133,22 @@ public final class Adapter implements AutoCloseable {
             List<Site> users = module.site() != null ? List.of(module.site()) : users(module.parameter());
             if (users.isEmpty()) {
                 throw new LoricaException.Unsupported("the adapter replaces "
-                        + module.parameter().name() + ", which is no part of a linear map or an embedding; merge it into"
+                        + module.parameter().name()
+                        + ", which is no part of a linear map or an embedding; merge it into"
                         + " a model of its own with 'lorica adapter merge'");
             }
             users.forEach(site -> all.add(new Replacement(site, module.parameter(), module.master())));
         }
-        shared.replaced().forEach((parameter, value) -> users(parameter)
-                .forEach(site -> all.add(new Replacement(site, parameter, value.get()))));
+        shared.replaced()
+                .forEach((parameter, value) ->
+                        users(parameter).forEach(site -> all.add(new Replacement(site, parameter, value.get()))));
         return all;
     }
 
     private List<Site> users(Parameter parameter) {
         return model.sites().values().stream()
-                .filter(site -> site.weight() == parameter
-                        || (site instanceof Linear linear && linear.bias() == parameter))
+                .filter(site ->
+                        site.weight() == parameter || (site instanceof Linear linear && linear.bias() == parameter))
                 .toList();
     }
 

@@ -42,7 +42,8 @@ final class RegistryOptions {
             names = "--adapter-cache-size",
             paramLabel = "SIZE",
             defaultValue = "10GiB",
-            description = "Most bytes of objects that are kept (default: ${DEFAULT-VALUE}); those unused longest leave.")
+            description =
+                    "Most bytes of objects that are kept (default: ${DEFAULT-VALUE}); those unused longest leave.")
     @SuppressWarnings("NullAway.Init")
     String cacheSize;
 

@@ -73,7 +73,9 @@ class ServeCommandTest {
             child.process().children().forEach(ProcessHandle::destroyForcibly);
             assertThat(child.process().waitFor(30, TimeUnit.SECONDS)).isTrue();
             assertThat(child.process().exitValue()).isEqualTo(1);
-            assertThat(child.text()).contains("rank 1 of tensor parallelism has ended").doesNotContain("Exception");
+            assertThat(child.text())
+                    .contains("rank 1 of tensor parallelism has ended")
+                    .doesNotContain("Exception");
         } finally {
             child.process().destroyForcibly();
         }

@@ -55,8 +55,7 @@ public final class LoricaServer implements AutoCloseable {
         } else {
             CausalModel model = base.causal();
             embedder = null;
-            engine = Engine.start(
-                    crew == null ? Crew.alone(model) : crew, base.tokenizer(), options.engine());
+            engine = Engine.start(crew == null ? Crew.alone(model) : crew, base.tokenizer(), options.engine());
             metrics.observe(engine);
             Generate generate = new Generate(
                     engine, served, base.tokenizer(), model.contextLength(), options, workers, running, metrics);

@@ -190,7 +190,8 @@ class BrowserTest {
         assertThat(browser.text("#add-status")).isEqualTo("zipped-one is served.");
         browser.find("button[aria-label='Unload zipped-one']").click();
         browser.await(
-                "a way back", page -> !page.all("button[aria-label='Load zipped-one again']").isEmpty());
+                "a way back",
+                page -> !page.all("button[aria-label='Load zipped-one again']").isEmpty());
         assertThat(browser.text("#rows")).contains("unloaded");
     }
 
@@ -199,11 +200,14 @@ class BrowserTest {
         add("#folder", folder.resolve("adapters/law"));
         browser.fill("#adapter-name", "second");
         browser.find("#add-button").click();
-        browser.await("its row", page -> !page.all("button[aria-label='Unload second']").isEmpty());
+        browser.await(
+                "its row",
+                page -> !page.all("button[aria-label='Unload second']").isEmpty());
         browser.find("button[aria-label='Unload second']").click();
         browser.await(
                 "the focus on the way back",
-                page -> !page.all("button[aria-label='Load second again']:focus").isEmpty());
+                page -> !page.all("button[aria-label='Load second again']:focus")
+                        .isEmpty());
         browser.type(Browser.ENTER);
         browser.await(
                 "the focus on its new row",

@@ -71,13 +71,7 @@ class PathTest {
     }
 
     @ParameterizedTest
-    @ValueSource(
-            strings = {
-                "/v1/lorica/adapters/..%2Fevil",
-                "/v1/lorica/adapters/lorica-tiny",
-                "/v1/none",
-                "/health"
-            })
+    @ValueSource(strings = {"/v1/lorica/adapters/..%2Fevil", "/v1/lorica/adapters/lorica-tiny", "/v1/none", "/health"})
     void post_bodyThatNobodyReads_isAnsweredWith4xx(String path) throws IOException {
         for (int i = 0; i < 3; i++) {
             assertThat(post(path, 3 << 20)).startsWith("HTTP/1.1 4").contains("\"error\"");

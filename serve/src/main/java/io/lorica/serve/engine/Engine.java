@@ -236,7 +236,8 @@ public final class Engine implements AutoCloseable {
             promptTokens += slice.request().generated() == 0 ? slice.count() : 0;
         }
         try {
-            Map<Running, float[]> logits = new Step(slices, memory.adapters(), memory.merged(slices), buffers).run(crew);
+            Map<Running, float[]> logits =
+                    new Step(slices, memory.adapters(), memory.merged(slices), buffers).run(crew);
             slices.forEach(slice -> memory.publish(slice.request()));
             logits.forEach(this::advance);
         } catch (RuntimeException e) {

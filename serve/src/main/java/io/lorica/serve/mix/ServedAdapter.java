@@ -50,11 +50,7 @@ public final class ServedAdapter implements AutoCloseable {
     record Swap(Site site, Parameter parameter, Tensor value) {}
 
     private ServedAdapter(
-            String name,
-            Map<String, Part> parts,
-            List<Swap> swaps,
-            @Nullable Tensor memory,
-            @Nullable Adapter whole) {
+            String name, Map<String, Part> parts, List<Swap> swaps, @Nullable Tensor memory, @Nullable Adapter whole) {
         this.name = name;
         this.parts = parts;
         this.swaps = swaps;
@@ -67,7 +63,8 @@ public final class ServedAdapter implements AutoCloseable {
         if (whole != null) {
             size += whole.state().values().stream().mapToLong(Tensors::bytes).sum();
         }
-        bytes = size + swaps.stream().mapToLong(swap -> Tensors.bytes(swap.value())).sum();
+        bytes = size
+                + swaps.stream().mapToLong(swap -> Tensors.bytes(swap.value())).sum();
     }
 
     /**
@@ -185,7 +182,9 @@ public final class ServedAdapter implements AutoCloseable {
 
     /** What it puts in the place of the base's own at a site. */
     List<Swap> swaps(Site site) {
-        return swaps.isEmpty() ? swaps : swaps.stream().filter(swap -> swap.site() == site).toList();
+        return swaps.isEmpty()
+                ? swaps
+                : swaps.stream().filter(swap -> swap.site() == site).toList();
     }
 
     List<Swap> swaps() {

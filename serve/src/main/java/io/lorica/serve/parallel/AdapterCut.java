@@ -40,7 +40,10 @@ final class AdapterCut {
         return (rank + ranks - 1) / ranks;
     }
 
-    private record Cut(AdapterShard.Entry entry, Tensor first, @Nullable Tensor second) {}
+    private record Cut(
+            AdapterShard.Entry entry,
+            Tensor first,
+            @Nullable Tensor second) {}
 
     /**
      * This rank's part.
@@ -49,8 +52,9 @@ final class AdapterCut {
      */
     AdapterShard of(ServedAdapter adapter) {
         if (!adapter.onlyAdds()) {
-            throw new LoricaException.Unsupported("adapter '" + adapter.name() + "' replaces weights of the base or acts on"
-                    + " whole blocks, which ranks of tensor parallelism cannot share; serve it by one rank");
+            throw new LoricaException.Unsupported(
+                    "adapter '" + adapter.name() + "' replaces weights of the base or acts on"
+                            + " whole blocks, which ranks of tensor parallelism cannot share; serve it by one rank");
         }
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
@@ -74,7 +78,8 @@ final class AdapterCut {
     private AdapterShard fill(List<Cut> cuts) {
         AdapterShard result = new AdapterShard(cuts.stream().map(Cut::entry).toList(), type);
         for (Cut cut : cuts) {
-            AdapterShard.Part part = Objects.requireNonNull(result.at(cut.entry().site()));
+            AdapterShard.Part part =
+                    Objects.requireNonNull(result.at(cut.entry().site()));
             part.first().copy_(cut.first());
             if (cut.second() != null) {
                 part.second().copy_(cut.second());
@@ -98,14 +103,14 @@ final class AdapterCut {
             a = a.narrow(1, span.from(), span.size());
             b = b.narrow(1, out.from(), out.size());
         }
-        return new Cut(
-                new AdapterShard.Entry(site, rank, (int) a.size(0), (int) a.size(1), (int) b.size(1)), a, b);
+        return new Cut(new AdapterShard.Entry(site, rank, (int) a.size(0), (int) a.size(1), (int) b.size(1)), a, b);
     }
 
     private Cut change(String adapter, @Nullable Span span, SiteAdapter method) {
         if (!(method.site() instanceof Linear site)) {
-            throw new LoricaException.Unsupported("adapter '" + adapter + "' acts on "
-                    + method.site().name() + ", which ranks of tensor parallelism all have whole; serve it by one rank");
+            throw new LoricaException.Unsupported(
+                    "adapter '" + adapter + "' acts on " + method.site().name()
+                            + ", which ranks of tensor parallelism all have whole; serve it by one rank");
         }
         Tensor change = method.change(Tensors.to(site.matrix(), DType.F32));
         Tensor bias = method.biasChange().orElse(null);

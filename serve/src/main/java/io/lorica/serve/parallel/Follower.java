@@ -120,8 +120,7 @@ public final class Follower {
         PagedCache.Shape cut = Objects.requireNonNull(shape);
         try (Scope _ = Scope.open()) {
             List<SequenceCache> caches = pass.sequences().stream()
-                    .<SequenceCache>map(
-                            sequence -> PagedCache.of(pages, cut, sequence.pages(), sequence.length()))
+                    .<SequenceCache>map(sequence -> PagedCache.of(pages, cut, sequence.pages(), sequence.length()))
                     .toList();
             Batch batch = Batch.of(
                     pass.sequences().stream().map(Message.Sequence::tokens).toList(), KvCache.of(caches));

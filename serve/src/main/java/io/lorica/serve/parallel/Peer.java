@@ -42,8 +42,10 @@ final class Peer implements AutoCloseable {
                             .redirectError(ProcessBuilder.Redirect.INHERIT)
                             .start());
         } catch (IOException e) {
-            throw new LoricaException.Internal("rank " + rank + " of tensor parallelism cannot be started ("
-                    + e.getMessage() + "); check that this machine may start processes", e);
+            throw new LoricaException.Internal(
+                    "rank " + rank + " of tensor parallelism cannot be started (" + e.getMessage()
+                            + "); check that this machine may start processes",
+                    e);
         }
     }
 

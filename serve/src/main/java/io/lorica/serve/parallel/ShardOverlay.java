@@ -123,7 +123,8 @@ final class ShardOverlay implements Linear.Overlay {
                 if (part == null || part.entry().product()) {
                     continue;
                 }
-                Tensor change = x.narrow(0, range.from(), range.count()).mm(part.first().t());
+                Tensor change =
+                        x.narrow(0, range.from(), range.count()).mm(part.first().t());
                 if (part.entry().out() > 0) {
                     change.add_(part.second());
                 }

@@ -41,8 +41,7 @@ public final class TensorParallel implements Crew {
     private volatile boolean closing;
     private boolean computing;
 
-    private TensorParallel(
-            List<Shard> shards, CausalModel model, List<Peer> peers, Collective ranks, Runnable onLost) {
+    private TensorParallel(List<Shard> shards, CausalModel model, List<Peer> peers, Collective ranks, Runnable onLost) {
         this.onLost = onLost;
         shard = shards.getFirst();
         this.model = model;

@@ -79,8 +79,8 @@ class ShardOverlayTest {
 
     private static List<ServedAdapter> adapters(CausalModel model) {
         return IntStream.range(0, KINDS.size())
-                .mapToObj(i -> ServedAdapter.of(
-                        "a" + i, TinyModels.adapter(model, KINDS.get(i)[0], KINDS.get(i)[1], i)))
+                .mapToObj(
+                        i -> ServedAdapter.of("a" + i, TinyModels.adapter(model, KINDS.get(i)[0], KINDS.get(i)[1], i)))
                 .toList();
     }
 
@@ -130,8 +130,8 @@ class ShardOverlayTest {
                 expected = logits(whole, sequences, rows);
             }
             MixedOverlay.detach(whole);
-            List<float[]> actual = together(
-                    whole, count, (shard, model, _) -> logits(model, sequences, cut(shard, DType.F32, rows)));
+            List<float[]> actual =
+                    together(whole, count, (shard, model, _) -> logits(model, sequences, cut(shard, DType.F32, rows)));
             assertThat(actual.getFirst()).usingComparatorWithPrecision(1e-5f).containsExactly(expected);
             adapters.forEach(ServedAdapter::close);
         }

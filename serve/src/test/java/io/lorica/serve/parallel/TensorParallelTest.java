@@ -98,8 +98,7 @@ class TensorParallelTest {
                     engine,
                     prompt,
                     12,
-                    new Blend(List.of(
-                            new Blend.Part(ADAPTERS.get(0), 0.7), new Blend.Part(ADAPTERS.get(2), 0.5)))));
+                    new Blend(List.of(new Blend.Part(ADAPTERS.get(0), 0.7), new Blend.Part(ADAPTERS.get(2), 0.5)))));
         }
         return all;
     }
@@ -119,7 +118,8 @@ class TensorParallelTest {
                     .withComparatorForType((a, b) -> Math.abs(a - b) <= 1e-5 ? 0 : 1, Double.class)
                     .isEqualTo(expected);
         }
-        assertThat(crew.processes()).allSatisfy(pid -> assertThat(ProcessHandle.of(pid)).isEmpty());
+        assertThat(crew.processes())
+                .allSatisfy(pid -> assertThat(ProcessHandle.of(pid)).isEmpty());
     }
 
     @Test
@@ -129,9 +129,10 @@ class TensorParallelTest {
         try (Engine engine = Engine.start(crew, base.tokenizer(), OPTIONS)) {
             Heard heard = ask(engine, "Once upon a time", 200, Blend.BASE);
             crew.processes().forEach(pid -> ProcessHandle.of(pid).ifPresent(ProcessHandle::destroyForcibly));
-            assertThat(heard.await()).isInstanceOfSatisfying(Listener.End.Failed.class, failed -> assertThat(
-                            failed.error())
-                    .hasMessageContaining("start the server again"));
+            assertThat(heard.await())
+                    .isInstanceOfSatisfying(
+                            Listener.End.Failed.class,
+                            failed -> assertThat(failed.error()).hasMessageContaining("start the server again"));
             assertThat(lost.await(20, TimeUnit.SECONDS)).isTrue();
             assertThatThrownBy(() -> ask(engine, "She", 1, Blend.BASE))
                     .isInstanceOf(LoricaException.Internal.class)

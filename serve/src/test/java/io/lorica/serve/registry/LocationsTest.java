@@ -113,16 +113,19 @@ class LocationsTest {
         Path there = Files.createDirectories(folder.resolve("objects/adapters/" + name));
         Files.copy(object("adapter_model.safetensors"), there.resolve("adapter_model.safetensors"));
         Files.writeString(
-                there.resolve("adapter_config.json"), Files.readString(object("adapter_config.json")) + " ".repeat(++others));
+                there.resolve("adapter_config.json"),
+                Files.readString(object("adapter_config.json")) + " ".repeat(++others));
         Path files = within.verified(within.describe(name, Location.parse("s3://adapters/" + name)));
         Files.setLastModifiedTime(
-                files, FileTime.from(Instant.now().minus(Duration.ofHours(hours)).plus(Duration.ofMinutes(30))));
+                files,
+                FileTime.from(Instant.now().minus(Duration.ofHours(hours)).plus(Duration.ofMinutes(30))));
         return files;
     }
 
     @Test
     void verified_cacheOverItsSize_longestUnusedLeaves() throws IOException {
-        long two = 2 * (Files.size(object("adapter_config.json")) + Files.size(object("adapter_model.safetensors")) + 10);
+        long two =
+                2 * (Files.size(object("adapter_config.json")) + Files.size(object("adapter_model.safetensors")) + 10);
         try (Locations small = new Locations(folder.resolve("cache"), two, Optional.of(store.endpoint()))) {
             Path recent = kept(small, "recent", 1);
             Path older = kept(small, "older", 3);
