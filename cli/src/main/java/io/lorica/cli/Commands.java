@@ -33,6 +33,7 @@ final class Commands {
                 .addSubcommand(new AnalyzeExpertsCommand(console)));
         line.addSubcommand(new CommandLine(new BenchCommand())
                 .addSubcommand(new BenchFinetuneCommand(console))
+                .addSubcommand(new BenchExpertsCommand(console))
                 .addSubcommand(new BenchStartCommand(console))
                 .addSubcommand(new BenchServeCommand(console))
                 .addSubcommand(new BenchSpeechCommand(console)));
