@@ -222,6 +222,23 @@ public final class AdapterStack implements AutoCloseable {
         return whole;
     }
 
+    /**
+     * What the active adapters do to the rows that {@link RowsOverlay} gives them.
+     *
+     * @throws LoricaException.Unsupported where one replaces whole weights, which rows of others share
+     */
+    public RowsOverlay.Adapters rowAdapters() {
+        for (String name : active.keySet()) {
+            List<String> whole = adapter(name).replaced();
+            if (!whole.isEmpty()) {
+                throw new LoricaException.Unsupported("method '"
+                        + adapter(name).config().method().info().name() + "' replaces whole weights of the base ("
+                        + String.join(", ", whole) + "), which rows of other adapters share");
+            }
+        }
+        return new RowsOverlay.Adapters(new IdentityHashMap<>(parts()), new IdentityHashMap<>(blocks()));
+    }
+
     /** What acts on each site, in the order of activation. */
     private IdentityHashMap<Site, SiteOverlay> parts() {
         IdentityHashMap<Site, SiteOverlay> parts = new IdentityHashMap<>();

@@ -13,7 +13,7 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /** What the active adapters put in the place of one site's frozen map. */
-final class SiteOverlay implements Linear.Overlay, Embedding.Overlay {
+final class SiteOverlay implements Linear.Overlay, Embedding.Overlay, RowAdapter {
 
     /** One adapter's part with its weight. */
     record Part(SiteAdapter adapter, double weight) {}
@@ -53,7 +53,8 @@ final class SiteOverlay implements Linear.Overlay, Embedding.Overlay {
         }
     }
 
-    private Tensor adapt(Tensor input, Tensor base, Pass pass) {
+    @Override
+    public Tensor adapt(Tensor input, Tensor base, Pass pass) {
         Tensor result = base;
         for (Part part : parts) {
             result = part.adapter().apply(input, base, result, part.weight(), pass);

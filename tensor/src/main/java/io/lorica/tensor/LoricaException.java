@@ -9,7 +9,7 @@ import org.jspecify.annotations.Nullable;
  * and one HTTP status, given by {@link Kind}. A message has three parts: what is wrong with the actual value, where
  * (file, key, tensor, row), and what to do.
  */
-public sealed class LoricaException extends RuntimeException
+public abstract sealed class LoricaException extends RuntimeException
         permits LoricaException.BadInput,
                 LoricaException.Incompatible,
                 LoricaException.NotFound,
@@ -56,6 +56,22 @@ public sealed class LoricaException extends RuntimeException
 
     public Kind kind() {
         return kind;
+    }
+
+    /** The same with where it happened in front, for one of several pieces of work. */
+    public LoricaException in(String where) {
+        String message = where + ": " + getMessage();
+        LoricaException named = switch (this) {
+            case BadInput _ -> new BadInput(message);
+            case Incompatible _ -> new Incompatible(message);
+            case NotFound _ -> new NotFound(message);
+            case Busy _ -> new Busy(message);
+            case Unsupported _ -> new Unsupported(message);
+            case Diverged _ -> new Diverged(message);
+            case Internal _ -> new Internal(message);
+        };
+        named.addSuppressed(this);
+        return named;
     }
 
     /** A value, file or request is malformed: mend it and try again. */
