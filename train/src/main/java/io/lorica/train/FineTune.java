@@ -58,6 +58,7 @@ public final class FineTune implements AutoCloseable {
     private final Spec spec;
     private final Task task;
     private final Pretrained base;
+    private final boolean ownsBase;
     private final DataSet data;
     private final DataSet.Split split;
     private final AdapterStack stack;
@@ -119,6 +120,7 @@ public final class FineTune implements AutoCloseable {
             Spec spec,
             Task task,
             Pretrained base,
+            boolean ownsBase,
             DataSet data,
             DataSet.Split split,
             AdapterStack stack,
@@ -129,6 +131,7 @@ public final class FineTune implements AutoCloseable {
         this.spec = spec;
         this.task = task;
         this.base = base;
+        this.ownsBase = ownsBase;
         this.data = data;
         this.split = split;
         this.stack = stack;
@@ -149,6 +152,23 @@ public final class FineTune implements AutoCloseable {
      * @throws LoricaException for the first thing that cannot work
      */
     public static FineTune prepare(Spec spec, ModelStore store, TrainListener listener) {
+        Checked checked = check(spec);
+        int _ = Threads.get(); // loads libtorch, so that its own tables do not count as weights
+        long start = NativeHeap.mark();
+        Pretrained base = checked.task().open(store, spec);
+        try {
+            return prepareOn(base, true, spec, checked, start, listener);
+        } catch (RuntimeException e) {
+            base.close();
+            throw e;
+        }
+    }
+
+    /** What is known of a job before its model is opened. */
+    record Checked(AdapterConfig config, Task task) {}
+
+    /** Checks all that needs no model. */
+    static Checked check(Spec spec) {
         Path from = spec.start();
         AdapterConfig config = (from == null
                         ? AdapterConfig.of(spec.method(), spec.settings())
@@ -162,39 +182,41 @@ public final class FineTune implements AutoCloseable {
         if (spec.training().threads() > 0) {
             Threads.set(spec.training().threads());
         }
-        Task task = Task.of(spec, config.taskType());
-        int _ = Threads.get(); // loads libtorch, so that its own tables do not count as weights
-        long start = NativeHeap.mark();
-        Pretrained base = task.open(store, spec);
+        return new Checked(config, Task.of(spec, config.taskType()));
+    }
+
+    /**
+     * @param own whether the base is closed with the job
+     * @param start mark of the heap before the base was opened
+     */
+    static FineTune prepareOn(
+            Pretrained base, boolean own, Spec spec, Checked checked, long start, TrainListener listener) {
+        Path from = spec.start();
+        Task task = checked.task();
         long weights = NativeHeap.mark() - start;
-        try {
-            Transformer model = task.model(base);
-            int maxLength = Math.min(spec.training().maxLength(), model.contextLength());
-            ExampleReader reader =
-                    new ExampleReader(base.tokenizer(), new ReadOptions(maxLength, spec.template(), spec.columns()));
-            DataSet data = reader.read(Rows.of(spec.data()), task.labels());
-            requireEnd(data, spec);
-            DataSet.Split split = spec.heldOutData() != null
-                    ? new DataSet.Split(data.examples(), task.heldOut(reader, spec.heldOutData()))
-                    : data.split(heldOut(spec, data), SPLIT);
-            AdapterStack stack = new AdapterStack(base.model());
-            long before = NativeHeap.mark();
-            long began = System.nanoTime();
-            Adapter adapter = from != null
-                    ? Adapter.load(model, from, LoadOptions.STRICT.withTraining())
-                    : Adapter.create(
-                            model,
-                            config.withTaskType(task.type()),
-                            new DataCalibration(model, split.train(), listener),
-                            new Seed(spec.training().seed()).of("init"));
-            stack.add(NAME, adapter).activate(NAME);
-            double seconds = (System.nanoTime() - began) / 1e9;
-            Rehearsal.Loaded loaded = new Rehearsal.Loaded(start, weights, NativeHeap.mark() - before, base.path());
-            return new FineTune(spec, task, base, data, split, stack, adapter, loaded, seconds, listener);
-        } catch (RuntimeException e) {
-            base.close();
-            throw e;
-        }
+        Transformer model = task.model(base);
+        int maxLength = Math.min(spec.training().maxLength(), model.contextLength());
+        ExampleReader reader =
+                new ExampleReader(base.tokenizer(), new ReadOptions(maxLength, spec.template(), spec.columns()));
+        DataSet data = reader.read(Rows.of(spec.data()), task.labels());
+        requireEnd(data, spec);
+        DataSet.Split split = spec.heldOutData() != null
+                ? new DataSet.Split(data.examples(), task.heldOut(reader, spec.heldOutData()))
+                : data.split(heldOut(spec, data), SPLIT);
+        AdapterStack stack = new AdapterStack(base.model());
+        long before = NativeHeap.mark();
+        long began = System.nanoTime();
+        Adapter adapter = from != null
+                ? Adapter.load(model, from, LoadOptions.STRICT.withTraining())
+                : Adapter.create(
+                        model,
+                        checked.config().withTaskType(task.type()),
+                        new DataCalibration(model, split.train(), listener),
+                        new Seed(spec.training().seed()).of("init"));
+        stack.add(NAME, adapter).activate(NAME);
+        double seconds = (System.nanoTime() - began) / 1e9;
+        Rehearsal.Loaded loaded = new Rehearsal.Loaded(start, weights, NativeHeap.mark() - before, base.path());
+        return new FineTune(spec, task, base, own, data, split, stack, adapter, loaded, seconds, listener);
     }
 
     private static int heldOut(Spec spec, DataSet data) {
@@ -311,13 +333,50 @@ public final class FineTune implements AutoCloseable {
 
     /** Trains and writes the run directory. */
     public Trainer.Outcome run() {
-        Path out = Objects.requireNonNull(spec.out(), "a job without a run directory cannot run");
-        Path metrics = out.resolve("metrics.jsonl");
-        Trainer.Run run = new Trainer.Run(out, identity(), spec.resume());
-        long from = spec.resume() ? Trainer.resumedStep(out).orElse(0) : 0;
-        try (MetricsLog log = spec.resume() ? MetricsLog.resume(metrics, from) : MetricsLog.create(metrics)) {
-            reporter.log = log;
-            Trainer.Outcome outcome = trainer.train(split.train(), split.heldOut(), run);
+        try (Session session = open()) {
+            Trainer.Loop loop = session.loop();
+            loop.start();
+            while (loop.goesOn()) {
+                loop.step();
+            }
+            return session.end();
+        }
+    }
+
+    /** Opens the run directory, for a run that is driven from outside. */
+    Session open() {
+        return new Session();
+    }
+
+    /** Lets this job's adapter act on the base, alone. */
+    void activate() {
+        stack.activate(NAME);
+    }
+
+    /** A run with its directory open. The adapter must act alone whenever its loop is called, and at the end. */
+    final class Session implements AutoCloseable {
+        private final Path out = Objects.requireNonNull(spec.out(), "a job without a run directory cannot run");
+        private final Path metrics = out.resolve("metrics.jsonl");
+        private final Trainer.Loop loop;
+
+        private Session() {
+            long from = spec.resume() ? Trainer.resumedStep(out).orElse(0) : 0;
+            reporter.log = spec.resume() ? MetricsLog.resume(metrics, from) : MetricsLog.create(metrics);
+            try {
+                loop = trainer.loop(split.train(), split.heldOut(), new Trainer.Run(out, identity(), spec.resume()));
+            } catch (RuntimeException e) {
+                closeLog();
+                throw e;
+            }
+        }
+
+        Trainer.Loop loop() {
+            return loop;
+        }
+
+        /** Writes the run directory, or where the run was stopped its checkpoint. */
+        Trainer.Outcome end() {
+            Trainer.Outcome outcome = loop.end();
             if (!outcome.interrupted()) {
                 write(outcome, out);
                 // not after Ctrl-C: the picture needs parts of the JVM that a process going down refuses
@@ -325,6 +384,18 @@ public final class FineTune implements AutoCloseable {
                         .write(out.resolve("loss.png"), MetricsLog.read(metrics));
             }
             return outcome;
+        }
+
+        private void closeLog() {
+            if (reporter.log != null) {
+                reporter.log.close();
+            }
+        }
+
+        @Override
+        public void close() {
+            loop.close();
+            closeLog();
         }
     }
 
@@ -452,7 +523,9 @@ public final class FineTune implements AutoCloseable {
     @Override
     public void close() {
         stack.close();
-        base.close();
+        if (ownsBase) {
+            base.close();
+        }
     }
 
     /** Writes every event to the metrics log and hands it on. */

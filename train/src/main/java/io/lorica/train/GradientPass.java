@@ -34,21 +34,29 @@ final class GradientPass {
     double run(MicroBatch micro, long targetsInStep, Pass pass) {
         try (Scope _ = Scope.open()) {
             Batch batch = micro.batch();
-            return checkpointing
-                    ? checkpointed(micro, batch, targetsInStep, pass)
-                    : plain(micro, batch, targetsInStep, pass);
+            return run(batch, pass, hidden -> objective.backward(hidden, batch, micro, targetsInStep, pass));
         }
     }
 
-    private double plain(MicroBatch micro, Batch batch, long targetsInStep, Pass pass) {
-        return objective.backward(model.hidden(batch, pass), batch, micro, targetsInStep, pass);
+    /** A loss on the last hidden states, which adds its gradients to the leaves behind them. */
+    interface Loss {
+        double backward(Tensor hidden);
     }
 
-    private double checkpointed(MicroBatch micro, Batch batch, long targetsInStep, Pass pass) {
+    /** Forward, {@code loss}, and backward of a batch. */
+    double run(Batch batch, Pass pass, Loss loss) {
+        return checkpointing ? checkpointed(batch, pass, loss) : loss.backward(model.hidden(batch, pass));
+    }
+
+    Objective objective() {
+        return objective;
+    }
+
+    private double checkpointed(Batch batch, Pass pass, Loss loss) {
         Tensor embedded = model.embed(batch, pass);
         List<Tensor> inputs = new ArrayList<>();
         Tensor top = through(embedded.detach(), inputs, batch, pass).detach().requires_grad_(true);
-        double value = objective.backward(model.finish(top), batch, micro, targetsInStep, pass);
+        double value = loss.backward(model.finish(top));
         Tensor gradient = top.grad();
         for (int i = inputs.size() - 1; i >= 0 && gradient.defined(); i--) {
             boolean learnsBelow = i > 0 || embedded.requires_grad();

@@ -9,6 +9,7 @@ import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.train.data.Example;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -86,6 +87,16 @@ public final class Trainer {
      * @throws LoricaException.Diverged when a loss or gradient is not finite; the last checkpoint stays
      */
     public Outcome train(List<Example> data, List<Example> heldOut, Run run) {
+        try (Loop loop = loop(data, heldOut, run)) {
+            loop.start();
+            while (loop.goesOn()) {
+                loop.step();
+            }
+            return loop.end();
+        }
+    }
+
+    private void requireTrainable(List<Example> data, List<Example> heldOut) {
         if (data.stream().allMatch(example -> example.targets() == 0)) {
             throw new LoricaException.BadInput("none of the " + data.size()
                     + " examples has a target to learn; check the completion column and max_length");
@@ -93,10 +104,6 @@ public final class Trainer {
         if (config.earlyStoppingPatience() > 0 && heldOut.isEmpty()) {
             throw new LoricaException.BadInput("early_stopping_patience is " + config.earlyStoppingPatience()
                     + ", but no examples are held out to see when to stop; hold some out, or set it to 0");
-        }
-        Path checkpoints = run.directory().resolve("checkpoints");
-        try (AdamW optimizer = optimizer(trainee, config)) {
-            return new Loop(data, heldOut, run, checkpoints, optimizer).run();
         }
     }
 
@@ -147,8 +154,39 @@ public final class Trainer {
         };
     }
 
-    /** One run under way. */
-    private final class Loop {
+    /** A run that is driven from outside, step by step. */
+    Loop loop(List<Example> data, List<Example> heldOut, Run run) {
+        requireTrainable(data, heldOut);
+        return new Loop(data, heldOut, run);
+    }
+
+    /**
+     * A piece of an optimizer step.
+     *
+     * @param targetsInStep what the loss of its targets is divided by
+     * @param inside the loss that its pass gathers, part of {@code pass}; null for none
+     */
+    record Part(MicroBatch micro, long targetsInStep, Pass pass, @Nullable PassLoss inside) {}
+
+    /** An optimizer step under way: the gradients of all its parts make it whole. */
+    static final class Step {
+        private final long start = System.nanoTime();
+        private final List<Part> parts = new ArrayList<>();
+        private long targets;
+        private double loss;
+
+        List<Part> parts() {
+            return parts;
+        }
+
+        /** Notes that a part's gradients are there. */
+        void done(Part part, double value) {
+            loss += value + (part.inside() == null ? 0 : part.inside().value());
+        }
+    }
+
+    /** One run under way: {@link #start}, then steps while it {@link #goesOn}, then {@link #end}. */
+    final class Loop implements AutoCloseable {
         private final List<Example> data;
         private final List<Example> heldOut;
         private final Run run;
@@ -162,20 +200,31 @@ public final class Trainer {
         private @Nullable Lending lending;
         private @Nullable Order keptOrder;
         private double lastLoss = Double.NaN;
+        private double after = Double.NaN;
         private long tokens;
 
-        Loop(List<Example> data, List<Example> heldOut, Run run, Path checkpoints, AdamW optimizer) {
+        private Loop(List<Example> data, List<Example> heldOut, Run run) {
             this.data = data;
             this.heldOut = heldOut;
             this.run = run;
-            this.checkpoints = checkpoints;
-            this.optimizer = optimizer;
-            state = checkpoint(run, checkpoints)
-                    .map(path -> Checkpoint.read(
-                            path, trainee, optimizer, run.identity(), () -> follow(trainee, config, optimizer)))
-                    .orElseGet(() -> Checkpoint.start(Double.NaN));
+            checkpoints = run.directory().resolve("checkpoints");
+            optimizer = optimizer(trainee, config);
+            try {
+                state = checkpoint(run, checkpoints)
+                        .map(path -> Checkpoint.read(
+                                path, trainee, optimizer, run.identity(), () -> follow(trainee, config, optimizer)))
+                        .orElseGet(() -> Checkpoint.start(Double.NaN));
+            } catch (RuntimeException e) {
+                optimizer.close();
+                throw e;
+            }
             totalSteps = config.totalSteps(data.size());
             order = Order.of(config, data, shuffled);
+        }
+
+        @Override
+        public void close() {
+            optimizer.close();
         }
 
         /** The examples of a step: out of all, or of those that the method does not keep to itself. */
@@ -194,24 +243,69 @@ public final class Trainer {
             return keptOrder.step(step);
         }
 
-        Outcome run() {
+        long totalSteps() {
+            return totalSteps;
+        }
+
+        /** Evaluates what is there before the first step. */
+        void start() {
             listener.started(totalSteps, state.step());
             if (state.step() == 0) {
                 state = Checkpoint.start(evaluate());
+                after = state.lossBefore();
             }
-            double after = state.step() == 0 ? state.lossBefore() : Double.NaN;
-            while (state.step() < totalSteps && !stopsEarly() && !stop.get()) {
-                step(state.step());
-                state = state.nextStep();
-                boolean last = state.step() == totalSteps;
-                if (last || (config.evalSteps() > 0 && state.step() % config.evalSteps() == 0)) {
-                    after = evaluate();
-                    noteHeldOut(after);
-                }
-                if (config.saveSteps() > 0 && state.step() % config.saveSteps() == 0) {
-                    save();
-                }
+        }
+
+        boolean goesOn() {
+            return state.step() < totalSteps && !stopsEarly() && !stop.get();
+        }
+
+        void step() {
+            Step step = begin();
+            for (Part part : step.parts()) {
+                step.done(part, gradients.run(part.micro(), part.targetsInStep(), part.pass()));
             }
+            finish(step);
+        }
+
+        /** Chooses the examples of the next step. */
+        Step begin() {
+            Step step = new Step();
+            long number = state.step();
+            TrainingRule rule = trainee.rule();
+            List<Example> examples = examples(rule, number);
+            rule.beforeStep(number, totalSteps);
+            follow(trainee, config, optimizer);
+            step.targets = examples.stream().mapToLong(Example::targets).sum();
+            long all = examples.stream().mapToLong(Example::length).sum();
+            Seed dropout = seed.of("dropout").of(number);
+            int from = 0;
+            for (List<Example> part : config.microBatches(examples)) {
+                MicroBatch micro = MicroBatch.of(part);
+                PassLoss inside = rule.passLoss((double) micro.tokens() / all, micro.lengths());
+                Pass pass = Pass.training(dropout.of(from));
+                step.parts.add(new Part(
+                        micro, Math.max(1, step.targets), inside == null ? pass : pass.with(inside), inside));
+                from += part.size();
+            }
+            return step;
+        }
+
+        /** Moves what is learned, then evaluates and saves where it is time. */
+        void finish(Step step) {
+            update(step);
+            state = state.nextStep();
+            boolean last = state.step() == totalSteps;
+            if (last || (config.evalSteps() > 0 && state.step() % config.evalSteps() == 0)) {
+                after = evaluate();
+                noteHeldOut(after);
+            }
+            if (config.saveSteps() > 0 && state.step() % config.saveSteps() == 0) {
+                save();
+            }
+        }
+
+        Outcome end() {
             boolean interrupted = state.step() < totalSteps && !stopsEarly();
             if (interrupted) {
                 save();
@@ -234,43 +328,35 @@ public final class Trainer {
                     tokens);
         }
 
-        private void step(long step) {
-            long start = System.nanoTime();
+        private void update(Step step) {
+            long number = state.step();
             TrainingRule rule = trainee.rule();
-            List<Example> examples = examples(rule, step);
-            rule.beforeStep(step, totalSteps);
-            follow(trainee, config, optimizer);
-            long targets = examples.stream().mapToLong(Example::targets).sum();
-            long all = examples.stream().mapToLong(Example::length).sum();
-            Seed dropout = seed.of("dropout").of(step);
-            double loss = 0;
-            long stepTokens = 0;
-            int from = 0;
-            for (List<Example> part : config.microBatches(examples)) {
-                MicroBatch micro = MicroBatch.of(part);
-                PassLoss inside = rule.passLoss((double) micro.tokens() / all, micro.lengths());
-                Pass pass = Pass.training(dropout.of(from));
-                loss += gradients.run(micro, Math.max(1, targets), inside == null ? pass : pass.with(inside));
-                loss += inside == null ? 0 : inside.value();
-                stepTokens += micro.tokens();
-                from += part.size();
-            }
-            loss += extraLoss(rule);
-            AdamW.requireFinite(loss, step + 1, "loss");
-            rule.beforeUpdate(step);
+            double loss = step.loss + extraLoss(rule);
+            AdamW.requireFinite(loss, number + 1, "loss");
+            rule.beforeUpdate(number);
             double norm = optimizer.gradientNorm();
-            AdamW.requireFinite(norm, step + 1, "gradient norm");
+            AdamW.requireFinite(norm, number + 1, "gradient norm");
             if (config.maxGradNorm() > 0 && norm > config.maxGradNorm()) {
                 optimizer.scaleGradients(config.maxGradNorm() / (norm + 1e-6));
             }
-            double rate = config.learningRate() * config.schedule().factor(step, config.warmUp(totalSteps), totalSteps);
+            double rate =
+                    config.learningRate() * config.schedule().factor(number, config.warmUp(totalSteps), totalSteps);
             optimizer.step(rate, rule::learningRateFactor);
-            rule.afterUpdate(step);
+            rule.afterUpdate(number);
             optimizer.clearGradients();
             lastLoss = loss;
+            long stepTokens =
+                    step.parts.stream().mapToLong(part -> part.micro().tokens()).sum();
             tokens += stepTokens;
             listener.step(new TrainListener.Step(
-                    step + 1, totalSteps, loss, rate, norm, stepTokens, targets, (System.nanoTime() - start) / 1e9));
+                    number + 1,
+                    totalSteps,
+                    loss,
+                    rate,
+                    norm,
+                    stepTokens,
+                    step.targets,
+                    (System.nanoTime() - step.start) / 1e9));
         }
 
         private double extraLoss(TrainingRule rule) {
