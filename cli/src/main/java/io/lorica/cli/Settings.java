@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -49,15 +50,18 @@ final class Settings {
             if (!(tree instanceof ObjectNode object)) {
                 throw new LoricaException.BadInput(file + ": must hold lines of the form 'key: value'");
             }
-            for (String key : List.copyOf(object.properties().stream()
-                    .map(java.util.Map.Entry::getKey)
-                    .toList())) {
-                object.set(key, number(object.get(key)));
-            }
-            return object;
+            return numbers(object);
         } catch (IOException e) {
             throw new LoricaException.BadInput(file + ": is not YAML: " + e.getMessage(), e);
         }
+    }
+
+    /** Puts numbers where the object holds texts that are such. */
+    static ObjectNode numbers(ObjectNode object) {
+        for (Map.Entry<String, JsonNode> entry : List.copyOf(object.properties())) {
+            object.set(entry.getKey(), number(entry.getValue()));
+        }
+        return object;
     }
 
     /** JSON where it is JSON ({@code true}, {@code 1e-4}, {@code ["q_proj"]}), else YAML ({@code [q_proj, v_proj]}, text). */

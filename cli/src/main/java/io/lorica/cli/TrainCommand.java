@@ -2,7 +2,6 @@ package io.lorica.cli;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.lorica.adapter.AdapterConfig;
 import io.lorica.model.ModelStore;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Memory;
@@ -11,10 +10,11 @@ import io.lorica.train.MemoryPlan;
 import io.lorica.train.Trainer;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -93,6 +93,14 @@ final class TrainCommand implements Callable<Integer> {
     @Option(names = "--set", paramLabel = "KEY=VALUE", description = "A setting; stands before --config.")
     List<String> set = List.of();
 
+    @Option(
+            names = "--jobs",
+            paramLabel = "FILE",
+            description = "Train the jobs of this YAML file together on one base, each with its own settings and run"
+                    + " directory (docs/training.md); goes with --resume and --json only.")
+    @Nullable
+    Path jobs;
+
     @Option(names = "--resume", description = "Go on from the newest checkpoint in --out.")
     boolean resume;
 
@@ -127,6 +135,10 @@ final class TrainCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        if (jobs != null) {
+            requireOnlyJobs();
+            return new TrainJobs(console, json).run(jobs, resume);
+        }
         OptionalLong budget = memory == null ? OptionalLong.empty() : OptionalLong.of(Memory.parse(memory));
         FineTune.Spec spec = spec(Settings.read(config, set));
         try (TrainProgress progress = new TrainProgress(console, "train");
@@ -147,6 +159,16 @@ final class TrainCommand implements Callable<Integer> {
         }
     }
 
+    private void requireOnlyJobs() {
+        boolean others = Stream.of(model, data, evalData, method, weights, taskType, adapter, out, config, memory)
+                .anyMatch(Objects::nonNull);
+        if (others || !set.isEmpty() || verify || dryRun) {
+            throw new LoricaException.BadInput(
+                    "--jobs goes with --resume and --json only; give the other settings in the file, under 'defaults' or in"
+                            + " each job");
+        }
+    }
+
     private void show(MemoryPlan plan) {
         if (json) {
             console.json(plan.json());
@@ -157,61 +179,30 @@ final class TrainCommand implements Callable<Integer> {
     }
 
     private FineTune.Spec spec(ObjectNode settings) {
-        String reference = given("--model", model, Settings.take(settings, "model"));
-        String rows = given("--data", text(data), Settings.take(settings, "data"));
-        String directory = or(text(out), Settings.take(settings, "out"));
         boolean trainsNothing = verify || dryRun;
         if ((trainsNothing && resume) || (verify && dryRun)) {
             throw new LoricaException.BadInput("--verify, --dry-run and --resume exclude each other; give one of them");
         }
-        String heldOut = or(text(evalData), Settings.take(settings, "eval_data"));
-        String name = or(method, Settings.take(settings, "method"));
-        String start = or(text(adapter), Settings.take(settings, "adapter"));
-        Path from = start == null ? null : Path.of(start);
-        String chosen = from == null ? name == null ? "lora" : name : methodOf(from, name);
-        if (weights != null) {
-            boolean dense = ModelOptions.dense(weights).isPresent();
-            settings.put("weights", dense ? "dense" : weights);
-            if (dense) {
-                settings.put("dtype", weights);
-            }
+        overrideBy("model", model, settings);
+        overrideBy("data", data, settings);
+        overrideBy("eval_data", evalData, settings);
+        overrideBy("method", method, settings);
+        overrideBy("adapter", adapter, settings);
+        overrideBy("out", out, settings);
+        overrideBy("task_type", taskType, settings);
+        overrideBy("weights", weights, settings);
+        if (weights != null && ModelOptions.dense(weights).isPresent()) {
+            settings.put("weights", "dense");
+            settings.put("dtype", weights);
         }
-        if (taskType != null) {
-            settings.put("task_type", taskType);
-        }
-        RunSettings run = RunSettings.parse(chosen, settings, config == null ? "--set" : config.toString());
-        if (from != null && !run.adapter().isEmpty()) {
-            throw new LoricaException.BadInput("the adapter " + from + " keeps its own "
-                    + String.join(
-                            ", ",
-                            List.copyOf(run.adapter().properties()).stream()
-                                    .map(Map.Entry::getKey)
-                                    .toList())
-                    + "; leave that out, or leave --adapter out for a fresh one");
-        }
-        return new FineTune.Spec(
-                reference,
-                Path.of(rows),
-                heldOut == null ? null : Path.of(heldOut),
-                run.heldOut(),
-                chosen,
-                run.adapter(),
-                from,
-                run.training(),
-                run.template(),
-                run.columns(),
-                trainsNothing ? null : Path.of(given("--out", directory, null)),
-                resume);
+        return RunSettings.spec(settings, config == null ? "--set" : config.toString(), !trainsNothing, resume);
     }
 
-    /** @param wanted method the user named; null for none */
-    private static String methodOf(Path adapter, @Nullable String wanted) {
-        String own = AdapterConfig.read(adapter).method().info().name();
-        if (wanted != null && !wanted.equals(own)) {
-            throw new LoricaException.BadInput("the adapter " + adapter + " is one of method '" + own + "', not '"
-                    + wanted + "'; leave --method out, or leave --adapter out for a fresh one");
+    /** An option stands before the key of the same name. */
+    private static void overrideBy(String key, @Nullable Object option, ObjectNode settings) {
+        if (option != null) {
+            settings.put(key, option.toString());
         }
-        return own;
     }
 
     private void describe(FineTune job) {
@@ -266,25 +257,8 @@ final class TrainCommand implements Callable<Integer> {
         return 0;
     }
 
-    private static com.fasterxml.jackson.databind.JsonNode finite(double value) {
+    static com.fasterxml.jackson.databind.JsonNode finite(double value) {
         var nodes = com.fasterxml.jackson.databind.node.JsonNodeFactory.instance;
         return Double.isFinite(value) ? nodes.numberNode(value) : nodes.nullNode();
-    }
-
-    private static String given(String option, @Nullable String first, @Nullable String second) {
-        String value = or(first, second);
-        if (value == null) {
-            throw new LoricaException.BadInput(
-                    option + " is missing; give it, or key '" + option.substring(2) + "' in --config");
-        }
-        return value;
-    }
-
-    private static @Nullable String or(@Nullable String first, @Nullable String second) {
-        return first != null ? first : second;
-    }
-
-    private static @Nullable String text(@Nullable Path path) {
-        return path == null ? null : path.toString();
     }
 }
