@@ -87,6 +87,15 @@ class GradientPassTest {
     }
 
     @Test
+    void run_withCheckpointingAndRoutedBlocks_routesTheSameAgain() {
+        String settings = "{'r': 4, 'lora_dropout': 0.3, 'jitter_noise': 0.2, 'num_experts': 2, 'top_k': 2,"
+                + " 'router_init_range': 1.0, 'target_modules': 'all-linear'}";
+        try (TinyRun run = TinyRun.open(DType.F32, "mixlora", settings).shaken()) {
+            compute(run, 6, true).requireNear(compute(run, 6, false), 1e-7);
+        }
+    }
+
+    @Test
     void run_withEmbeddingAdapted_checkpointingReachesIt() {
         String settings = "{'r': 4, 'target_modules': ['embed_tokens', 'q_proj']}";
         try (TinyRun run = TinyRun.open(DType.F32, settings).shaken()) {
