@@ -36,7 +36,7 @@ final class BenchOptions {
     }
 
     /** This program as a command line, for processes that it starts. */
-    List<String> lorica() {
+    static List<String> lorica() {
         List<String> command = new ArrayList<>();
         command.add(ProcessHandle.current().info().command().orElse("java"));
         command.addAll(ManagementFactory.getRuntimeMXBean().getInputArguments());

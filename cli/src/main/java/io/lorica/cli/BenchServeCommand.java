@@ -139,7 +139,7 @@ final class BenchServeCommand implements Callable<Integer> {
                 1, alpha, rate, cv, seconds, Workload.Range.parse(input), Workload.Range.parse(output), seed);
         Servers chosen = new Servers(
                 servers,
-                options.lorica(),
+                BenchOptions.lorica(),
                 options.python,
                 vllm,
                 llama == null ? null : new Servers.Llama(llama, given()),

@@ -72,9 +72,8 @@ record RunSettings(
         String method = from == null ? name == null ? "lora" : name : methodOf(from, name);
         RunSettings run = parse(method, settings, where);
         if (from != null && !run.adapter().isEmpty()) {
-            String keys = run.adapter().properties().stream()
-                    .map(Map.Entry::getKey)
-                    .collect(Collectors.joining(", "));
+            String keys =
+                    run.adapter().properties().stream().map(Map.Entry::getKey).collect(Collectors.joining(", "));
             throw new LoricaException.BadInput("the adapter " + from + " keeps its own " + keys
                     + "; leave that out, or leave --adapter out for a fresh one");
         }

@@ -38,8 +38,7 @@ final class TrainJobs {
         }
         try (Board board = new Board(console);
                 FetchProgress fetch = new FetchProgress(console);
-                JobGroup group = JobGroup.prepare(
-                        waiting, jobs.passTokens(), ModelStore.standard(fetch), board::of);
+                JobGroup group = JobGroup.prepare(waiting, jobs.passTokens(), ModelStore.standard(fetch), board::of);
                 Interrupt _ = new Interrupt(group::stop, console)) {
             group.tasks().forEach(this::describe);
             List<JobGroup.Result> results = group.run();
@@ -141,7 +140,8 @@ final class TrainJobs {
                 public void started(long totalSteps, long firstStep) {
                     totals.put(job, totalSteps - firstStep);
                     Board.this.done();
-                    long all = totals.values().stream().mapToLong(Long::longValue).sum();
+                    long all =
+                            totals.values().stream().mapToLong(Long::longValue).sum();
                     progress = new Progress(console, "train", all, "steps", 1);
                 }
 
