@@ -48,9 +48,19 @@ final class Collective implements AutoCloseable {
             options.threads(1);
             FileStore store = new FileStore(meeting.toString(), ranks);
             store.setTimeout(timeout);
-            return new Collective(store, new ProcessGroupGloo(store, rank, ranks, options), rank, ranks);
+            Collective joined =
+                    new Collective(store, new ProcessGroupGloo(store, rank, ranks, options), rank, ranks);
+            joined.awaitAll();
+            return joined;
         } catch (RuntimeException e) {
             throw lost(e);
+        }
+    }
+
+    /** One rank may be connected while another still looks into the file at which they meet. */
+    private void awaitAll() {
+        try (Scope _ = Scope.open()) {
+            await(group.allreduce(new TensorVector(Tensors.zeros(DType.F32, 1))));
         }
     }
 
