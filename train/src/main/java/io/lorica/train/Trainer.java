@@ -166,7 +166,11 @@ public final class Trainer {
      * @param targetsInStep what the loss of its targets is divided by
      * @param inside the loss that its pass gathers, part of {@code pass}; null for none
      */
-    record Part(MicroBatch micro, long targetsInStep, Pass pass, @Nullable PassLoss inside) {}
+    record Part(
+            MicroBatch micro,
+            long targetsInStep,
+            Pass pass,
+            @Nullable PassLoss inside) {}
 
     /** An optimizer step under way: the gradients of all its parts make it whole. */
     static final class Step {
@@ -284,8 +288,8 @@ public final class Trainer {
                 MicroBatch micro = MicroBatch.of(part);
                 PassLoss inside = rule.passLoss((double) micro.tokens() / all, micro.lengths());
                 Pass pass = Pass.training(dropout.of(from));
-                step.parts.add(new Part(
-                        micro, Math.max(1, step.targets), inside == null ? pass : pass.with(inside), inside));
+                step.parts.add(
+                        new Part(micro, Math.max(1, step.targets), inside == null ? pass : pass.with(inside), inside));
                 from += part.size();
             }
             return step;

@@ -48,8 +48,7 @@ final class Collective implements AutoCloseable {
             options.threads(1);
             FileStore store = new FileStore(meeting.toString(), ranks);
             store.setTimeout(timeout);
-            Collective joined =
-                    new Collective(store, new ProcessGroupGloo(store, rank, ranks, options), rank, ranks);
+            Collective joined = new Collective(store, new ProcessGroupGloo(store, rank, ranks, options), rank, ranks);
             joined.awaitAll();
             return joined;
         } catch (RuntimeException e) {
