@@ -5,6 +5,7 @@ import io.lorica.model.FeedForward;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
+import io.lorica.model.VisualRows;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import java.util.ArrayList;
@@ -92,11 +93,12 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
             List<Tensor> inputs = split(x, all, site.name());
             List<Tensor> outputs = split(base, all, site.name());
             List<Tensor> adapted = new ArrayList<>();
+            List<Pass> passes = passes(all, pass);
             for (int i = 0; i < inputs.size(); i++) {
                 Range range = all.ranges().get(i);
                 @Nullable RowAdapter adapter = range.adapters().sites().get(site);
                 adapted.add(
-                        adapter == null ? outputs.get(i) : adapter.adapt(inputs.get(i), outputs.get(i), range.pass()));
+                        adapter == null ? outputs.get(i) : adapter.adapt(inputs.get(i), outputs.get(i), passes.get(i)));
             }
             return scope.keep(joined(adapted));
         }
@@ -113,17 +115,35 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
         try (Scope scope = Scope.open()) {
             List<Tensor> inputs = split(x, all, block.name());
             List<Tensor> outputs = new ArrayList<>();
+            List<Pass> passes = passes(all, pass);
             for (int i = 0; i < inputs.size(); i++) {
                 Range range = all.ranges().get(i);
                 FeedForward.@Nullable Overlay adapter =
                         range.adapters().blocks().get(block);
                 outputs.add(
                         adapter == null
-                                ? block.plain(inputs.get(i), pass.with(Ranges.of(range)))
-                                : adapter.forward(block, inputs.get(i), range.pass()));
+                                ? block.plain(inputs.get(i), passes.get(i).with(Ranges.of(range)))
+                                : adapter.forward(block, inputs.get(i), passes.get(i)));
             }
             return scope.keep(joined(outputs));
         }
+    }
+
+    /** Each range's own pass, which is told which of its rows are of images. */
+    private static List<Pass> passes(Ranges all, Pass pass) {
+        VisualRows visual = pass.visual();
+        if (visual == null || all.ranges().size() == 1) {
+            return all.ranges().stream()
+                    .map(range -> range.pass().seeing(visual))
+                    .toList();
+        }
+        List<Pass> passes = new ArrayList<>();
+        int first = 0;
+        for (Range range : all.ranges()) {
+            passes.add(range.pass().seeing(visual.part(first, range.count())));
+            first += range.count();
+        }
+        return passes;
     }
 
     private static List<Tensor> split(Tensor rows, Ranges all, String where) {

@@ -113,8 +113,17 @@ abstract class MethodContract {
         return adapter;
     }
 
+    /** What the model reads, owned by the caller's scope. */
+    Batch batch(BaseModel reader) {
+        return Batch.of(List.of(TinyModels.PROMPT));
+    }
+
+    float[] logits(BaseModel of) {
+        return TinyModels.logits(of, () -> batch(of));
+    }
+
     float[] logits() {
-        return TinyModels.logits(model, TinyModels.PROMPT);
+        return logits(model);
     }
 
     @Test
@@ -287,7 +296,7 @@ abstract class MethodContract {
             copyState(adapter, copy);
             other.add("a", copy);
             other.activate("a");
-            float[] rounded = TinyModels.logits(half, TinyModels.PROMPT);
+            float[] rounded = logits(half);
             double largest = TinyModels.difference(exact, new float[exact.length]);
             assertThat(TinyModels.difference(rounded, exact)).isLessThan(0.1 * largest);
             assertThat(copy.trainables())
@@ -335,10 +344,10 @@ abstract class MethodContract {
             if (refusedOn(held)) {
                 return;
             }
-            float[] bare = TinyModels.logits(held, TinyModels.PROMPT);
+            float[] bare = logits(held);
             Adapter adapter = create(held, settings(), new Seed(7));
             on.add("a", adapter).activate("a");
-            assertThat(TinyModels.difference(TinyModels.logits(held, TinyModels.PROMPT), bare))
+            assertThat(TinyModels.difference(logits(held), bare))
                     .isLessThan(10 * startTolerance());
             TinyModels.shake(adapter, 0.1);
             loss(held, true);
@@ -365,9 +374,9 @@ abstract class MethodContract {
             adapter.save(out);
             on.add("a", adapter).add("b", Adapter.load(held, out, LoadOptions.STRICT));
             on.activate("a");
-            float[] before = TinyModels.logits(held, TinyModels.PROMPT);
+            float[] before = logits(held);
             on.activate("b");
-            assertThat(TinyModels.difference(TinyModels.logits(held, TinyModels.PROMPT), before))
+            assertThat(TinyModels.difference(logits(held), before))
                     .isLessThan(1e-5);
         }
     }
@@ -400,11 +409,10 @@ abstract class MethodContract {
         return loss(model, backward);
     }
 
-    static double loss(BaseModel model, boolean backward) {
+    private double loss(BaseModel of, boolean backward) {
         try (Scope _ = Scope.open();
                 Grad _ = backward ? Grad.enabled() : Grad.disabled()) {
-            Batch batch = Batch.of(List.of(TinyModels.PROMPT));
-            Tensor logits = ((CausalModel) model).logits(batch, Pass.inference());
+            Tensor logits = ((CausalModel) of).logits(batch(of), Pass.inference());
             Tensor weights = Tensors.empty(DType.F32, Tensors.shape(logits)).normal_(0, 1, new Seed(3).generator());
             Tensor loss = logits.mul(weights).sum();
             if (backward) {

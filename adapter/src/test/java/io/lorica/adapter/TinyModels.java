@@ -10,16 +10,19 @@ import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelLoader;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pass;
+import io.lorica.model.VisionLanguageModel;
 import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
+import io.lorica.tensor.Seed;
 import io.lorica.tensor.TensorFiles;
 import io.lorica.tensor.Tensors;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
 
 /** The tiny random models of the model module's tests, and adapters that PEFT wrote for them. */
@@ -74,11 +77,22 @@ final class TinyModels {
         return AdapterConfig.of(method, json(settings));
     }
 
+    /** A prompt about one seeded picture, for a model that reads them; the tensors belong to the caller's scope. */
+    static Batch aboutPicture(VisionLanguageModel model, long... prompt) {
+        long[] shape = {1, model.channels(), model.imageSize(), model.imageSize()};
+        Tensor pixels = Tensors.empty(DType.F32, shape).normal_(0, 1, new Seed(17).generator());
+        return Batch.of(List.of(model.expand(prompt, 1))).withImages(Tensors.to(pixels, model.dtype()));
+    }
+
     /** Logits of every token (scores of a classifier), row-major. */
     static float[] logits(BaseModel model, long... ids) {
+        return logits(model, () -> Batch.of(List.of(ids)));
+    }
+
+    static float[] logits(BaseModel model, Supplier<Batch> input) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            Batch batch = Batch.of(List.of(ids));
+            Batch batch = input.get();
             Tensor answer = switch (model) {
                 case CausalModel causal -> causal.logits(batch, Pass.inference());
                 case ClassifierModel classifier -> classifier.scores(batch, Pass.inference());
@@ -98,10 +112,10 @@ final class TinyModels {
 
     /** Gives every trained tensor of an adapter seeded noise, so that none is left at zero. */
     static void shake(Adapter adapter, double spread) {
-        shake(adapter, spread, new io.lorica.tensor.Seed(42));
+        shake(adapter, spread, new Seed(42));
     }
 
-    static void shake(Adapter adapter, double spread, io.lorica.tensor.Seed seed) {
+    static void shake(Adapter adapter, double spread, Seed seed) {
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             for (Trainable trainable : adapter.trainables()) {

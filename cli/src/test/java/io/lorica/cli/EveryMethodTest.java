@@ -93,6 +93,9 @@ class EveryMethodTest {
         if (!method.equals("lisa")) { // chooses by itself
             arguments.addAll(List.of("--set", "target_modules=all-linear"));
         }
+        if (method.equals("mm-lora")) { // its default is for models of billions
+            arguments.addAll(List.of("--set", "r=16"));
+        }
         for (String setting : List.of(
                 "learning_rate=" + LEARNING_RATES.getOrDefault(method, "5e-3"),
                 "max_steps=" + STEPS,

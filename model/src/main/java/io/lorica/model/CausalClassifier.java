@@ -45,6 +45,11 @@ public record CausalClassifier(CausalModel decoder, int labels) implements Class
     }
 
     @Override
+    public Pass inBlocks(Batch batch, Pass pass) {
+        return decoder.inBlocks(batch, pass);
+    }
+
+    @Override
     public List<? extends Block> blocks() {
         return decoder.blocks();
     }

@@ -14,25 +14,31 @@ import org.jspecify.annotations.Nullable;
  * @param dropout the stream that dropout draws from; a pass that is computed again (gradient checkpointing) with an
  *     equal seed draws the same numbers
  * @param facts what whoever attached the overlays tells them about this call; null where there is nothing to tell
+ * @param visual which rows are tokens of images, in a model's blocks; null where none is
  */
-public record Pass(boolean training, Seed dropout, @Nullable Facts facts) {
+public record Pass(boolean training, Seed dropout, @Nullable Facts facts, @Nullable VisualRows visual) {
 
     /** What overlays of one kind need to know about a call, for example which rows belong to which adapter. */
     public interface Facts {}
 
-    private static final Pass INFERENCE = new Pass(false, new Seed(0), null);
+    private static final Pass INFERENCE = new Pass(false, new Seed(0), null, null);
 
     public static Pass inference() {
         return INFERENCE;
     }
 
     public static Pass training(Seed dropout) {
-        return new Pass(true, dropout, null);
+        return new Pass(true, dropout, null, null);
     }
 
     /** The same call, with facts for its overlays. */
     public Pass with(Facts value) {
-        return new Pass(training, dropout, value);
+        return new Pass(training, dropout, value, visual);
+    }
+
+    /** The same call, whose rows are of images and of language. */
+    public Pass seeing(@Nullable VisualRows rows) {
+        return new Pass(training, dropout, facts, rows);
     }
 
     /**

@@ -12,6 +12,11 @@ public interface Transformer extends BaseModel {
 
     List<? extends Block> blocks();
 
+    /** The pass as the blocks see it, with what they must know of the batch. */
+    default Pass inBlocks(Batch batch, Pass pass) {
+        return pass;
+    }
+
     /** What comes after the last block, a normalisation as a rule: {@code [T, hidden]} to {@code [T, hidden]}. */
     default Tensor finish(Tensor hidden) {
         return hidden;
@@ -27,8 +32,9 @@ public interface Transformer extends BaseModel {
     default Tensor hidden(Batch batch, Pass pass) {
         try (Scope scope = Scope.open()) {
             Tensor hidden = embed(batch, pass);
+            Pass inside = inBlocks(batch, pass);
             for (Block block : blocks()) {
-                hidden = block.forward(hidden, batch, pass);
+                hidden = block.forward(hidden, batch, inside);
             }
             if (batch.cache() != null) {
                 batch.cache().advance(batch.lengths());

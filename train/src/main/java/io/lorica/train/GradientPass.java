@@ -55,12 +55,13 @@ final class GradientPass {
     private double checkpointed(Batch batch, Pass pass, Loss loss) {
         Tensor embedded = model.embed(batch, pass);
         List<Tensor> inputs = new ArrayList<>();
-        Tensor top = through(embedded.detach(), inputs, batch, pass).detach().requires_grad_(true);
+        Pass inside = model.inBlocks(batch, pass);
+        Tensor top = through(embedded.detach(), inputs, batch, inside).detach().requires_grad_(true);
         double value = loss.backward(model.finish(top));
         Tensor gradient = top.grad();
         for (int i = inputs.size() - 1; i >= 0 && gradient.defined(); i--) {
             boolean learnsBelow = i > 0 || embedded.requires_grad();
-            gradient = again(model.blocks().get(i), inputs.get(i), learnsBelow, gradient, batch, pass);
+            gradient = again(model.blocks().get(i), inputs.get(i), learnsBelow, gradient, batch, inside);
         }
         if (embedded.requires_grad() && gradient.defined()) {
             Backward.run(embedded, gradient);
@@ -93,7 +94,8 @@ final class GradientPass {
             long before = NativeHeap.now().inUse();
             Batch batch = micro.batch();
             Tensor hidden = checkpointing
-                    ? model.finish(through(model.embed(batch, pass).detach(), new ArrayList<>(), batch, pass))
+                    ? model.finish(through(
+                            model.embed(batch, pass).detach(), new ArrayList<>(), batch, model.inBlocks(batch, pass)))
                     : model.hidden(batch, pass);
             long kept = NativeHeap.now().inUse() - before;
             Tensor top = hidden.detach();

@@ -12,6 +12,7 @@ import io.lorica.model.ModelLoader;
 import io.lorica.model.Pass;
 import io.lorica.model.VisionEncoder;
 import io.lorica.model.VisionLanguageModel;
+import io.lorica.model.VisualRows;
 import io.lorica.model.Weights;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
@@ -74,6 +75,14 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
             Tensor words = language.embed(batch, pass);
             return scope.keep(words.index_copy(0, places, imageEmbeddings(pixels, pass)));
         }
+    }
+
+    @Override
+    public Pass inBlocks(Batch batch, Pass pass) {
+        Tensor pixels = batch.images();
+        return pixels == null
+                ? pass
+                : pass.seeing(new VisualRows(places(batch, pixels.size(0)), batch.totalTokens()));
     }
 
     /** {@code [images, channels, size, size]} to {@code [images * tokensPerImage, hidden]}. */
