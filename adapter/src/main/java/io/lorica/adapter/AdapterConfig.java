@@ -127,10 +127,13 @@ public record AdapterConfig(
         String task = options.text("task_type", "");
         List<String> modules = withHeads(task, options.strings("modules_to_save"));
         Bias bias = Bias.parse(options, method);
-        if (!method.onSites() && !(targets.isOpen() && modules.isEmpty())) {
+        if ((!method.onSites() && !targets.isOpen()) || (!method.besideModules() && !modules.isEmpty())) {
             throw new LoricaException.BadInput(
-                    where + ": method '" + method.info().name() + "' chooses the weights it"
-                            + " trains by itself; leave out target_modules, its companions and modules_to_save");
+                    where + ": method '" + method.info().name() + "' "
+                            + (method.besideModules()
+                                    ? "acts on no sites; leave out target_modules and its companions"
+                                    : "chooses the weights it trains by itself; leave out target_modules, its"
+                                            + " companions and modules_to_save"));
         }
         String base = options.text("base_model_name_or_path", "");
         String revision = options.text("revision", "");

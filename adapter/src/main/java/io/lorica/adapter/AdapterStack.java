@@ -6,6 +6,7 @@ import io.lorica.model.FeedForward;
 import io.lorica.model.Linear;
 import io.lorica.model.Parameter;
 import io.lorica.model.Site;
+import io.lorica.model.VisionLanguageModel;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
 import java.util.ArrayList;
@@ -115,6 +116,7 @@ public final class AdapterStack implements AutoCloseable {
         for (String name : active.keySet()) {
             adapter(name).sites().values().forEach(part -> part.site().detachOverlay());
             adapter(name).shared().blocks().forEach(part -> part.block().detachOverlay());
+            adapter(name).shared().imageTokens().ifPresent(_ -> ((VisionLanguageModel) model).detachImageTokens());
         }
         replaced.forEach(module -> {
             Site site = module.site();
@@ -154,6 +156,12 @@ public final class AdapterStack implements AutoCloseable {
      */
     public MergeCertificate merge(Map<String, Double> weights, MergeOptions options) {
         requireUnmerged("merge again");
+        for (String name : weights.keySet()) {
+            if (adapter(name).shared().imageTokens().isPresent()) {
+                throw new LoricaException.Unsupported("adapter '" + name
+                        + "' adds tokens to images, which no weight of the base does; keep it beside the model");
+            }
+        }
         SequencedMap<String, Double> before = active;
         activate(weights);
         Merge merge = new Merge(model, options);
@@ -191,7 +199,15 @@ public final class AdapterStack implements AutoCloseable {
 
     private void requireNoConflict(Collection<String> names) {
         Map<Object, String> owners = new HashMap<>();
+        String adding = null;
         for (String name : names) {
+            if (adapter(name).shared().imageTokens().isPresent()) {
+                if (adding != null) {
+                    throw new LoricaException.Incompatible("adapters '" + adding + "' and '" + name
+                            + "' both add tokens to images; activate only one of them");
+                }
+                adding = name;
+            }
             for (Parameter parameter : adapter(name).shared().replaced().keySet()) {
                 requireFirst(owners.put(parameter, name), name, parameter);
             }
@@ -229,6 +245,11 @@ public final class AdapterStack implements AutoCloseable {
      */
     public RowsOverlay.Adapters rowAdapters() {
         for (String name : active.keySet()) {
+            if (adapter(name).shared().imageTokens().isPresent()) {
+                throw new LoricaException.Unsupported("method '"
+                        + adapter(name).config().method().info().name()
+                        + "' adds tokens to images, which rows of other adapters do not have; train it alone");
+            }
             List<String> whole = adapter(name).replaced();
             if (!whole.isEmpty()) {
                 throw new LoricaException.Unsupported("method '"
@@ -282,6 +303,14 @@ public final class AdapterStack implements AutoCloseable {
             }
         });
         blocks().forEach(FeedForward::attach);
+        active.forEach((name, weight) -> {
+            if (weight != 0) {
+                adapter(name)
+                        .shared()
+                        .imageTokens()
+                        .ifPresent(tokens -> ((VisionLanguageModel) model).attach(tokens));
+            }
+        });
         wholeWeights().forEach(Parameter::override);
         replaced.clear();
         for (String name : active.keySet()) {

@@ -38,9 +38,14 @@ public interface Method {
      */
     default void validate(MethodConfig config, SiteShape site, String where) {}
 
-    /** Whether it acts on sites, which {@code target_modules} chooses; false where it replaces weights by itself. */
+    /** Whether it acts on sites, which {@code target_modules} chooses; false where it replaces weights by itself, or acts elsewhere. */
     default boolean onSites() {
         return true;
+    }
+
+    /** Whether {@code modules_to_save} may train modules beside it; not where it chooses by itself which weights learn. */
+    default boolean besideModules() {
+        return onSites();
     }
 
     /** The same for all sites together, where they depend on one another; the default looks at each alone. */

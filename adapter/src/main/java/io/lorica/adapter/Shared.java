@@ -1,9 +1,11 @@
 package io.lorica.adapter;
 
+import io.lorica.model.ImageTokens;
 import io.lorica.model.Parameter;
 import io.lorica.model.Site;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.Supplier;
 import org.bytedeco.pytorch.Tensor;
@@ -42,6 +44,11 @@ public interface Shared extends AutoCloseable {
     /** Parts on whole feed-forward blocks, which act while the adapter is active; they are known once all sites are adapted. */
     default List<BlockAdapter> blocks() {
         return List.of();
+    }
+
+    /** Further tokens of images, for a model that reads them; they act while the adapter is active. */
+    default Optional<ImageTokens> imageTokens() {
+        return Optional.empty();
     }
 
     /** Whether that site gets a part; one that is not worth a rank stays as it is, and out of the file's targets. */

@@ -51,7 +51,10 @@ class EveryMethodTest {
     }
 
     static Stream<String> methods() {
-        return Methods.all().stream().map(Method::info).map(MethodInfo::name);
+        return Methods.all().stream()
+                .map(Method::info)
+                .map(MethodInfo::name)
+                .filter(method -> !method.equals("qladder")); // needs a model that reads images
     }
 
     @ParameterizedTest

@@ -11,6 +11,12 @@ public interface VisionEncoder extends ImageModel {
     /** Width of its hidden states. */
     int width();
 
+    /** Heads of its attention. */
+    int heads();
+
+    /** Probability with which an attention weight is dropped in training. */
+    double attentionDropout();
+
     /** Tokens of one image, the class token before the patches included. */
     int tokens();
 

@@ -13,8 +13,20 @@ public interface VisionLanguageModel extends CausalModel, ImageModel {
     /** The id that stands for a piece of an image. */
     long imageToken();
 
-    /** Embeddings of one image. */
+    /** Embeddings of one image, those that an adapter adds included. */
     int tokensPerImage();
+
+    /** What looks at the images. */
+    VisionEncoder vision();
+
+    /** Width of what becomes an embedding: the encoder's, as many times as states are read. */
+    int featureWidth();
+
+    /** Puts further tokens behind those of each image, from the next call on. */
+    void attach(ImageTokens further);
+
+    /** Lets images have their own tokens alone. */
+    void detachImageTokens();
 
     /**
      * The prompt with each single image token repeated for all embeddings of its image.

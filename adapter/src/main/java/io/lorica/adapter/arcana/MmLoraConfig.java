@@ -1,5 +1,6 @@
 package io.lorica.adapter.arcana;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.adapter.MethodConfig;
 import io.lorica.adapter.MethodInfo;
@@ -9,6 +10,7 @@ import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.tensor.LoricaException;
 import java.util.List;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Settings of MM-LoRA.
@@ -18,8 +20,15 @@ import java.util.stream.Stream;
  * @param visionScaling {@code scaling_vision}, factor on their update; not divided by the rank, as officially
  * @param languageScaling {@code scaling_language}, likewise
  * @param dropout {@code lora_dropout} of a branch's input
+ * @param ladder trained with it where not null
  */
-record MmLoraConfig(int vision, int language, double visionScaling, double languageScaling, double dropout)
+record MmLoraConfig(
+        int vision,
+        int language,
+        double visionScaling,
+        double languageScaling,
+        double dropout,
+        @Nullable LadderConfig ladder)
         implements MethodConfig {
     static final List<MethodInfo.Key> KEYS = List.of(
             new MethodInfo.Key("r", "256", "both ranks together, where they are not given one by one"),
@@ -28,7 +37,8 @@ record MmLoraConfig(int vision, int language, double visionScaling, double langu
             new MethodInfo.Key("r_language", "r - r_vision", "rank of other tokens; likewise"),
             new MethodInfo.Key("scaling_vision", "2", "factor on the update of image tokens"),
             new MethodInfo.Key("scaling_language", "2", "factor on the update of other tokens"),
-            new MethodInfo.Key("lora_dropout", "0.05", "dropout of a branch's input"));
+            new MethodInfo.Key("lora_dropout", "0.05", "dropout of a branch's input"),
+            new MethodInfo.Key("qladder", "null", "settings of a qladder that is trained with it, {} for its defaults"));
 
     private static final int MAX_RANK = 1 << 16;
 
@@ -46,7 +56,18 @@ record MmLoraConfig(int vision, int language, double visionScaling, double langu
                 language,
                 options.number("scaling_vision", 2, 0, 1e6),
                 options.number("scaling_language", 2, 0, 1e6),
-                options.number("lora_dropout", 0.05, 0, 0.999));
+                options.number("lora_dropout", 0.05, 0, 0.999),
+                options.take("qladder").map(node -> ladder(options, node)).orElse(null));
+    }
+
+    private static LadderConfig ladder(Options options, JsonNode node) {
+        if (!(node instanceof ObjectNode settings)) {
+            throw options.wrong("qladder", node, "an object of settings, such as {\"num_queries\": 64}");
+        }
+        Options own = new Options(settings, options.where() + ": qladder");
+        LadderConfig config = LadderConfig.parse(own);
+        own.refuseUnknown();
+        return config;
     }
 
     /** Each pair's rank must fit, as with LoRA; their sum may not. */
@@ -72,5 +93,10 @@ record MmLoraConfig(int vision, int language, double visionScaling, double langu
         json.put("scaling_vision", visionScaling);
         json.put("scaling_language", languageScaling);
         json.put("lora_dropout", dropout);
+        if (ladder == null) {
+            json.putNull("qladder");
+        } else {
+            ladder.writeTo(json.putObject("qladder"));
+        }
     }
 }

@@ -28,6 +28,8 @@ import java.util.List;
  * an image's place. The released model code never passes its mask and assumes the image's place in one chat template.
  * New tokens after the prompt are language.
  *
+ * <p>Its key {@code qladder} adds the paper's other half, see {@link QLadderMethod}.
+ *
  * <p>On a model that reads images only the layers of its language model are adapted. On a model of text alone every token is language, and the pair of vision
  * neither acts nor learns; there it merges as the plain LoRA that it is.
  */
@@ -64,14 +66,15 @@ public final class MmLoraMethod implements Method {
 
     @Override
     public Shared share(MethodConfig config, BaseModel model, List<Site> sites, Calibration calibration, Seed seed) {
-        LanguageLayers layers = new LanguageLayers(
-                model instanceof VisionLanguageModel, LayerKeys.stem(model) + "layers.");
+        boolean seesImages = model instanceof VisionLanguageModel;
+        LanguageLayers layers = new LanguageLayers(seesImages, LayerKeys.stem(model) + "layers.", null);
         if (sites.stream().noneMatch(layers::adapts)) {
             throw new LoricaException.BadInput("none of the " + sites.size() + " targets of method 'mm-lora', the first "
                     + sites.getFirst().name() + ", is in the layers of the language model (" + layers.start()
                     + "0 and on); name q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj");
         }
-        return layers;
+        LadderConfig ladder = ((MmLoraConfig) config).ladder();
+        return ladder == null ? layers : layers.with(Ladder.of(ladder, model, seed.of("qladder")));
     }
 
     @Override

@@ -34,6 +34,16 @@ final class ClipVisionModel extends LoadedModel implements VisionEncoder {
     }
 
     @Override
+    public int heads() {
+        return tower.heads();
+    }
+
+    @Override
+    public double attentionDropout() {
+        return tower.attentionDropout();
+    }
+
+    @Override
     public int tokens() {
         return tower.tokens();
     }

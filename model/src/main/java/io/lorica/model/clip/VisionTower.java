@@ -28,10 +28,14 @@ final class VisionTower {
     private final List<PreNormBlock> blocks;
     private final LayerNorm after;
     private final int width;
+    private final int heads;
+    private final double attentionDropout;
 
     /** @param source the tower's own object of the configuration */
     VisionTower(ModelConfig source, TowerConfig config, Weights weights) {
         width = config.hidden();
+        heads = config.heads();
+        attentionDropout = config.dropout();
         imageSize = source.integer("image_size", 224);
         channels = source.integer("num_channels", 3);
         int patch = source.integer("patch_size", 32);
@@ -66,6 +70,14 @@ final class VisionTower {
 
     int width() {
         return width;
+    }
+
+    int heads() {
+        return heads;
+    }
+
+    double attentionDropout() {
+        return attentionDropout;
     }
 
     int layers() {

@@ -4,6 +4,7 @@ import io.lorica.model.Batch;
 import io.lorica.model.Block;
 import io.lorica.model.CausalModel;
 import io.lorica.model.FeedForward;
+import io.lorica.model.ImageTokens;
 import io.lorica.model.KvCache;
 import io.lorica.model.Linear;
 import io.lorica.model.LoadedModel;
@@ -24,6 +25,7 @@ import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
+import org.jspecify.annotations.Nullable;
 
 /**
  * LLaVA (Liu et al., Visual Instruction Tuning, 2023; Improved Baselines with Visual Instruction Tuning, 2023): the
@@ -39,6 +41,7 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
     private final List<Integer> states;
     private final Projector projector;
     private final CausalModel language;
+    private @Nullable ImageTokens further;
 
     LlavaModel(ModelConfig source, Weights weights) {
         super(source, weights);
@@ -56,7 +59,7 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
                     + "' is no decoder; use llama, mistral or qwen2");
         }
         language = decoder;
-        projector = Projector.of(weights, config, vision.width() * states.size(), words.integer("hidden_size"));
+        projector = Projector.of(weights, config, featureWidth(), words.integer("hidden_size"));
         if (config.imageToken() >= language.vocabularySize()) {
             throw new LoricaException.BadInput(source.where() + ": image_token_index " + config.imageToken()
                     + " lies outside the vocabulary of " + language.vocabularySize() + "; grow the vocabulary");
@@ -88,13 +91,16 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
     /** {@code [images, channels, size, size]} to {@code [images * tokensPerImage, hidden]}. */
     private Tensor imageEmbeddings(Tensor pixels, Pass pass) {
         try (Scope scope = Scope.open()) {
-            List<Tensor> all = vision.hiddenStates(pixels, Collections.max(states), pass);
+            int last = Math.max(Collections.max(states), further == null ? 0 : further.last());
+            List<Tensor> all = vision.hiddenStates(pixels, last, pass);
             int first = config.classToken() ? 0 : 1;
             Tensor[] chosen = states.stream()
-                    .map(state -> all.get(state).narrow(1, first, tokensPerImage()))
+                    .map(state -> all.get(state).narrow(1, first, patches()))
                     .toArray(Tensor[]::new);
-            Tensor joined = torch.cat(new TensorVector(chosen), 2).flatten(0, 1);
-            return scope.keep(projector.forward(joined, pass));
+            Tensor seen = torch.cat(new TensorVector(chosen), 2);
+            Tensor features =
+                    further == null ? seen : torch.cat(new TensorVector(seen, further.read(all, pass)), 1);
+            return scope.keep(projector.forward(features.flatten(0, 1), pass));
         }
     }
 
@@ -119,7 +125,32 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
 
     @Override
     public int tokensPerImage() {
+        return patches() + (further == null ? 0 : further.count());
+    }
+
+    /** Tokens of an image without those that an adapter adds. */
+    private int patches() {
         return vision.tokens() - (config.classToken() ? 0 : 1);
+    }
+
+    @Override
+    public VisionEncoder vision() {
+        return vision;
+    }
+
+    @Override
+    public int featureWidth() {
+        return vision.width() * states.size();
+    }
+
+    @Override
+    public void attach(ImageTokens tokens) {
+        further = tokens;
+    }
+
+    @Override
+    public void detachImageTokens() {
+        further = null;
     }
 
     @Override
