@@ -5,6 +5,7 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.Quantized;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.FewRowsOp;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
@@ -101,7 +102,7 @@ public class QuantizedBench {
 
     private void multiply(List<Quantized> weights) {
         try (Scope _ = Scope.open()) {
-            weights.forEach(w -> w.multiply(x));
+            weights.forEach(w -> FewRowsOp.apply(x, w));
         }
     }
 }

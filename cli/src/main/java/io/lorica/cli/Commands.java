@@ -36,6 +36,7 @@ final class Commands {
                 .addSubcommand(new BenchExpertsCommand(console))
                 .addSubcommand(new BenchStartCommand(console))
                 .addSubcommand(new BenchServeCommand(console))
+                .addSubcommand(new BenchDecodeCommand(console))
                 .addSubcommand(new BenchJobsCommand(console))
                 .addSubcommand(new BenchSpeechCommand(console)));
         Errors errors = new Errors(console, root);

@@ -1,5 +1,6 @@
 package io.lorica.model;
 
+import io.lorica.tensor.fused.FewRowsOp;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.global.torch;
@@ -57,6 +58,10 @@ public final class Linear implements Site {
             return b == null ? y : y.add(b);
         }
         Tensor w = matrix();
+        if (FewRowsOp.fits(x, w)) {
+            Tensor y = FewRowsOp.apply(x, w);
+            return b == null ? y : y.add(b);
+        }
         if (b == null) {
             return torch.linear(x, w);
         }

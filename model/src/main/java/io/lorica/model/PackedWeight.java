@@ -1,11 +1,13 @@
 package io.lorica.model;
 
 import io.lorica.tensor.CustomGradient;
+import io.lorica.tensor.CustomGradient;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Quantized;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.FewRowsOp;
 import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.pytorch.Tensor;
@@ -65,6 +67,9 @@ final class PackedWeight implements AutoCloseable {
 
     /** {@code x Q^T}, {@code x: [..., in]}; gradients flow to {@code x}. Owned by the caller's innermost scope. */
     Tensor multiply(Tensor x) {
+        if (x.dim() == 2 && !CustomGradient.records(x)) {
+            return product(x);
+        }
         try (Scope scope = Scope.open()) {
             Tensor flat = x.dim() == 2 ? x : x.reshape(-1, quantized.columns());
             Tensor y = CustomGradient.attach(
@@ -80,8 +85,8 @@ final class PackedWeight implements AutoCloseable {
 
     private Tensor product(Tensor x) {
         try (Grad _ = Grad.disabled()) {
-            return quantized.multiplies(x.size(0), DType.of(x))
-                    ? quantized.multiply(x.contiguous())
+            return FewRowsOp.fits(x, quantized)
+                    ? FewRowsOp.apply(x, quantized)
                     : torch.linear(x, scratch.fill(quantized, type));
         }
     }

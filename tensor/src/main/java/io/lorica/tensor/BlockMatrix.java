@@ -6,7 +6,7 @@ import org.bytedeco.pytorch.Tensor;
  * A matrix of blocks of consecutive columns, each decoded by itself: ggml's quantized types and {@link Nf4}. It has no
  * packed product: every use decodes.
  */
-final class BlockMatrix implements Quantized {
+public final class BlockMatrix implements Quantized {
     private final String format;
     private final Tensor blocks;
     private final int blockBytes;

@@ -49,6 +49,19 @@ public final class CustomGradient {
 
     private CustomGradient() {}
 
+    /** Whether a backward pass may come back to one of these. */
+    public static boolean records(Tensor... inputs) {
+        if (!GradMode.is_enabled()) {
+            return false;
+        }
+        for (Tensor input : inputs) {
+            if (input.requires_grad()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     /**
      * Makes a value known to the graph as computed from {@code inputs}.
      *

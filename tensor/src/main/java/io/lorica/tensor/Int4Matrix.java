@@ -17,7 +17,7 @@ import org.bytedeco.pytorch.global.torch;
  * <p>Held in the layout of libtorch's packed product, which depends on the processor. For AVX-512 it is unpacked here;
  * for others {@link #writeTo} multiplies with the identity, which is right everywhere and slower.
  */
-final class Int4Matrix implements Quantized {
+public final class Int4Matrix implements Quantized {
     private static final Aten PACK = Aten.op("aten::_convert_weight_to_int4pack_for_cpu", "");
     private static final Aten MULTIPLY = Aten.op("aten::_weight_int4pack_mm_for_cpu", "");
 
@@ -110,6 +110,11 @@ final class Int4Matrix implements Quantized {
                 : torch.stack(new TensorVector(low, high), 2).view(columns, width);
     }
 
+    /** What inputs have. */
+    public DType type() {
+        return type;
+    }
+
     @Override
     public long rows() {
         return scaleAndZero.size(1);
@@ -189,12 +194,12 @@ final class Int4Matrix implements Quantized {
         }
     }
 
-    @Override
-    public boolean multiplies(long count, DType input) {
-        return count <= FEW_ROWS && input == type;
-    }
-
-    @Override
+    /**
+     * {@code x Q^T} by libtorch's packed product. Records no gradient.
+     *
+     * @param x {@code [n, columns]} of {@link #type()}, contiguous
+     * @return {@code [n, rows]} in the caller's innermost scope
+     */
     public Tensor multiply(Tensor x) {
         try (Grad _ = Grad.disabled()) {
             return MULTIPLY.call(x, packed, group, scaleAndZero);

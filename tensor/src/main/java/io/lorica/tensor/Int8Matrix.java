@@ -10,7 +10,7 @@ import org.bytedeco.pytorch.Tensor;
  * <p>The group is the whole row, since that is what libtorch's packed product takes. Scales are rounded to bfloat16
  * before the integers are chosen, so that the matrix is the same whatever type the inputs have.
  */
-final class Int8Matrix implements Quantized {
+public final class Int8Matrix implements Quantized {
     private static final Aten MULTIPLY = Aten.op("aten::_weight_int8pack_mm", "");
 
     /** Rows that are quantized at a time. */
@@ -63,6 +63,21 @@ final class Int8Matrix implements Quantized {
         scales.copy_(scale.squeeze(1));
     }
 
+    /** {@code q}: int8 {@code [rows, columns]}. */
+    public Tensor codes() {
+        return codes;
+    }
+
+    /** {@code s}: {@code [rows]} of {@link #type()}. */
+    public Tensor scales() {
+        return scales;
+    }
+
+    /** What inputs have. */
+    public DType type() {
+        return type;
+    }
+
     @Override
     public long rows() {
         return codes.size(0);
@@ -101,12 +116,12 @@ final class Int8Matrix implements Quantized {
         }
     }
 
-    @Override
-    public boolean multiplies(long count, DType input) {
-        return count <= FEW_ROWS && input == type;
-    }
-
-    @Override
+    /**
+     * {@code x Q^T} by libtorch's packed product. Records no gradient.
+     *
+     * @param x {@code [n, columns]} of {@link #type()}, contiguous
+     * @return {@code [n, rows]} in the caller's innermost scope
+     */
     public Tensor multiply(Tensor x) {
         try (Grad _ = Grad.disabled()) {
             return MULTIPLY.call(x, codes, scales);

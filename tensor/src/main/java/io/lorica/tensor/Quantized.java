@@ -6,13 +6,11 @@ import org.bytedeco.pytorch.Tensor;
  * A frozen matrix {@code W: [rows, columns]} held in few bits. What it computes with is the dequantized matrix
  * {@code Q}; nothing here has a gradient of its own.
  *
- * <p>Two kinds of product: {@link #multiply} reads the packed form directly, for few rows of input (decoding), where time
- * is the reading of the weight; for many rows {@link #writeTo} a buffer and an ordinary product are faster.
+ * <p>Two kinds of product: {@link io.lorica.tensor.fused.FewRowsOp} reads the packed form directly, for few rows of input
+ * (decoding), where time is the reading of the weight; for many rows {@link #writeTo} a buffer and an ordinary product are
+ * faster.
  */
 public sealed interface Quantized extends AutoCloseable permits Int8Matrix, Int4Matrix, BlockMatrix {
-
-    /** Input rows up to which the packed product of libtorch beats dequantizing and multiplying. */
-    int FEW_ROWS = 32;
 
     long rows();
 
@@ -50,21 +48,6 @@ public sealed interface Quantized extends AutoCloseable permits Int8Matrix, Int4
      * @return {@code [n, columns]} of type {@code type}, in the caller's innermost scope
      */
     Tensor lookUp(Tensor ids, DType type);
-
-    /** Whether {@link #multiply} takes {@code count} input rows of {@code type} and is the faster way. */
-    default boolean multiplies(long count, DType type) {
-        return false;
-    }
-
-    /**
-     * {@code x Q^T} with sums in float32, for inputs that {@link #multiplies} accepts. Records no gradient.
-     *
-     * @param x {@code [n, columns]}, contiguous
-     * @return {@code [n, rows]} in the caller's innermost scope
-     */
-    default Tensor multiply(Tensor x) {
-        throw new LoricaException.Internal(format() + " has no packed product; ask multiplies first");
-    }
 
     /** Frees the packed form. */
     @Override

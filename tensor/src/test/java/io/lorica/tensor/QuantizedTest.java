@@ -8,7 +8,6 @@ import java.util.stream.Stream;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
@@ -145,34 +144,6 @@ class QuantizedTest {
             Tensor expected = Tensors.to(quantized.dense(DType.F32), DType.BF16);
             assertThat(Tensors.maxDifference(quantized.dense(DType.BF16), expected))
                     .isZero();
-        }
-    }
-
-    @ParameterizedTest
-    @ValueSource(ints = {1, 3, 8, 32})
-    void multiply_fewRows_equalsTheProductWithTheDenseMatrix(int count) {
-        try (Scope _ = Scope.open();
-                Quantized int8 = Quantized.int8(weight(), DType.F32);
-                Quantized int4 = Quantized.int4(weight(), 32, DType.F32)) {
-            Tensor x = random(5, count, COLUMNS);
-            for (Quantized quantized : new Quantized[] {int8, int4}) {
-                assertThat(quantized.multiplies(count, DType.F32)).isTrue();
-                Tensor expected = torch.linear(x, quantized.dense(DType.F32));
-                double size = expected.abs().max().item_double();
-                assertThat(Tensors.maxDifference(quantized.multiply(x), expected) / size)
-                        .as(quantized.format())
-                        .isLessThan(1e-5);
-            }
-        }
-    }
-
-    @Test
-    void multiplies_manyRowsOrAnotherType_isRefused() {
-        try (Scope _ = Scope.open();
-                Quantized int8 = Quantized.int8(weight(), DType.BF16)) {
-            assertThat(int8.multiplies(1, DType.BF16)).isTrue();
-            assertThat(int8.multiplies(1, DType.F32)).isFalse();
-            assertThat(int8.multiplies(33, DType.BF16)).isFalse();
         }
     }
 

@@ -72,9 +72,9 @@ final class LlamaBlock implements Block {
     }
 
     private Tensor attend(Tensor x, Batch batch, Pass pass) {
-        Rotary.Angles angles = config.rotary().angles(batch.positions(), DType.of(x));
-        Tensor q = RotaryOp.apply(qProj.forward(x, pass), config.heads(), angles.cos(), angles.sin());
-        Tensor k = RotaryOp.apply(kProj.forward(x, pass), config.keyHeads(), angles.cos(), angles.sin());
+        RotaryOp.Angles angles = config.rotary().angles(batch.positions(), DType.of(x));
+        Tensor q = RotaryOp.apply(qProj.forward(x, pass), config.heads(), angles);
+        Tensor k = RotaryOp.apply(kProj.forward(x, pass), config.keyHeads(), angles);
         Tensor v = vProj.forward(x, pass);
         return oProj.forward(attention.forward(q, k, v, batch, layer), pass);
     }

@@ -2,19 +2,33 @@ package io.lorica.model.llama;
 
 import io.lorica.model.ModelConfig;
 import io.lorica.tensor.DType;
+import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.RotaryOp;
 import org.bytedeco.pytorch.Tensor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Rotary position embedding: coordinate {@code i} and {@code i + d/2} of a head turn by {@code position * frequency[i]}
  * (Su et al., RoFormer, 2021, section 3.2, in the half-split layout of the Hugging Face checkpoints).
- *
- * @param frequencies {@code theta^(-2i/d)} for {@code i} in {@code [0, d/2)}, after scaling
- * @param attentionFactor factor on sine and cosine (1 but for YaRN)
  */
-record Rotary(float[] frequencies, double attentionFactor) {
+final class Rotary {
+    private record Last(Tensor positions, DType type, RotaryOp.Angles angles) {}
+
+    private final float[] frequencies;
+    private final double attentionFactor;
+    private volatile @Nullable Last last;
+
+    /**
+     * @param frequencies {@code theta^(-2i/d)} for {@code i} in {@code [0, d/2)}, after scaling
+     * @param attentionFactor factor on sine and cosine (1 but for YaRN)
+     */
+    private Rotary(float[] frequencies, double attentionFactor) {
+        this.frequencies = frequencies;
+        this.attentionFactor = attentionFactor;
+    }
 
     static Rotary from(ModelConfig config, int headDim, int maxPositions) {
         // transformers 5 writes rope_parameters; before, rope_theta and rope_scaling stood side by side.
@@ -99,12 +113,25 @@ record Rotary(float[] frequencies, double attentionFactor) {
         return floats;
     }
 
-    /** Cosine and sine for some positions, each {@code [T, 1, d/2]}. */
-    record Angles(Tensor cos, Tensor sin) {}
+    /**
+     * @param positions {@code [T]} int64, not written to afterwards: all layers of a pass ask with the same tensor, and
+     *     share the answer
+     * @param type whose precision the angles get
+     */
+    @SuppressWarnings("ReferenceEquality") // the same tensor, not an equal one: comparing values would cost as much
+    RotaryOp.Angles angles(Tensor positions, DType type) {
+        Last before = last;
+        if (before != null && before.positions == positions && before.type == type) {
+            return before.angles;
+        }
+        RotaryOp.Angles angles = compute(positions, type);
+        last = new Last(positions, type, angles);
+        return angles;
+    }
 
-    /** @param positions {@code [T]} int64; results belong to the caller's innermost scope, in {@code type} */
-    Angles angles(Tensor positions, DType type) {
-        try (Scope scope = Scope.open()) {
+    private RotaryOp.Angles compute(Tensor positions, DType type) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
             Tensor angle =
                     Tensors.to(positions, DType.F32).view(-1, 1, 1).mul(Tensors.of(frequencies, frequencies.length));
             Tensor cos = angle.cos();
@@ -115,7 +142,7 @@ record Rotary(float[] frequencies, double attentionFactor) {
                     sin = sin.mul(factor);
                 }
             }
-            return new Angles(scope.keep(Tensors.to(cos, type)), scope.keep(Tensors.to(sin, type)));
+            return RotaryOp.Angles.of(Tensors.to(cos, type), Tensors.to(sin, type));
         }
     }
 }

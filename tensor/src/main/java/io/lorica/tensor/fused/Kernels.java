@@ -13,7 +13,7 @@ final class Kernels {
             ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
 
     /** Work below this many elements is done before another thread would have woken up. */
-    private static final long ALONE = 1 << 15;
+    static final long ALONE = 1 << 15;
 
     private static final List<Worker> WORKERS = new ArrayList<>();
     private static final ReentrantLock WORKING = new ReentrantLock();

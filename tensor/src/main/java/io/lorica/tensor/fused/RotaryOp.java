@@ -3,6 +3,8 @@ package io.lorica.tensor.fused;
 import io.lorica.tensor.CustomGradient;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
+import io.lorica.tensor.Tensors;
+import java.util.Arrays;
 import java.util.List;
 import jdk.incubator.vector.FloatVector;
 import org.bytedeco.pytorch.Tensor;
@@ -17,34 +19,57 @@ public final class RotaryOp {
     private RotaryOp() {}
 
     /**
-     * @param x {@code [T, heads * d]}
-     * @param cos {@code [T, 1, d / 2]}, in the dtype of {@code x}
+     * How far the tokens of a batch are turned.
+     *
+     * @param cos row-major {@code [T, d / 2]}, with the precision of what is turned; no shorter than whole vectors
      * @param sin likewise
+     */
+    public record Angles(int tokens, float[] cos, float[] sin) {
+
+        /** @param cos {@code [T, ...]} with {@code d / 2} elements a token, like {@code sin} */
+        public static Angles of(Tensor cos, Tensor sin) {
+            return new Angles((int) cos.size(0), padded(cos), padded(sin));
+        }
+
+        private static float[] padded(Tensor tensor) {
+            float[] values = Tensors.floats(tensor);
+            return Arrays.copyOf(values, Rows.padded(values.length));
+        }
+
+        /** {@code [T, 1, half]} like {@code x}. */
+        private static Tensor tensor(float[] values, int tokens, long half, Tensor x) {
+            float[] elements = Arrays.copyOf(values, tokens * (int) half);
+            return Tensors.of(elements, tokens, 1, half).to(x.device(), x.scalar_type());
+        }
+    }
+
+    /**
+     * @param x {@code [T, heads * d]}
      * @return like {@code x}, owned by the caller's innermost scope
      */
-    public static Tensor apply(Tensor x, int heads, Tensor cos, Tensor sin) {
-        if (!Kernels.fit(x, cos, sin) || !x.is_contiguous()) {
-            return recorded(x, heads, cos, sin);
+    public static Tensor apply(Tensor x, int heads, Angles angles) {
+        if (!Kernels.fit(x) || !x.is_contiguous()) {
+            return recorded(x, heads, angles);
+        }
+        if (!CustomGradient.records(x)) {
+            return turn(x, heads, angles, 1);
         }
         try (Scope scope = Scope.open()) {
             Tensor y;
             try (Grad _ = Grad.disabled()) {
-                y = turn(x, heads, cos, sin, 1);
+                y = turn(x.detach(), heads, angles, 1);
             }
             return scope.keep(CustomGradient.attach(
-                    y,
-                    List.of(x),
-                    List.of(cos, sin),
-                    (dy, saved, _) -> List.of(turn(dy.contiguous(), heads, saved.get(0), saved.get(1), -1))));
+                    y, List.of(x), List.of(), (dy, _, _) -> List.of(turn(dy.contiguous(), heads, angles, -1))));
         }
     }
 
-    private static Tensor turn(Tensor x, int heads, Tensor cos, Tensor sin, int direction) {
-        Tensor result = torch.empty_like(x.detach());
+    private static Tensor turn(Tensor x, int heads, Angles angles, int direction) {
+        Tensor result = torch.empty_like(x);
         int width = (int) x.size(1);
         int half = width / heads / 2;
-        float[] c = all(cos);
-        float[] s = all(sin);
+        float[] c = angles.cos;
+        float[] s = angles.sin;
         Kernels.apply(x.numel(), width, List.of(new Rows(x)), List.of(new Rows(result)), (r, _, buffers) -> {
             float[] row = buffers[0];
             for (int head = 0; head < heads; head++) {
@@ -71,15 +96,10 @@ public final class RotaryOp {
         return result;
     }
 
-    private static float[] all(Tensor tensor) {
-        int count = (int) tensor.numel();
-        float[] values = Rows.scratch(count);
-        new Rows(tensor.contiguous()).read(0, count, values);
-        return values;
-    }
-
-    static Tensor recorded(Tensor x, int heads, Tensor cos, Tensor sin) {
+    static Tensor recorded(Tensor x, int heads, Angles angles) {
         long d = x.size(1) / heads;
+        Tensor cos = Angles.tensor(angles.cos, angles.tokens, d / 2, x);
+        Tensor sin = Angles.tensor(angles.sin, angles.tokens, d / 2, x);
         Tensor split = x.view(-1, heads, d);
         Tensor a = split.narrow(2, 0, d / 2);
         Tensor b = split.narrow(2, d / 2, d / 2);

@@ -41,10 +41,15 @@ final class Rows {
     private final boolean wide;
 
     /** @param tensor contiguous, bfloat16 or float32, alive as long as this is used */
-    @SuppressWarnings("restricted") // the segment is as long as the tensor says
     Rows(Tensor tensor) {
         wide = tensor.scalar_type().intern() == ScalarType.Float;
-        memory = MemorySegment.ofAddress(tensor.data_ptr().address()).reinterpret(tensor.numel() * (wide ? 4 : 2));
+        memory = memory(tensor, tensor.numel() * (wide ? 4 : 2));
+    }
+
+    /** Where a contiguous tensor lies. */
+    @SuppressWarnings("restricted") // the segment is as long as the tensor says
+    static MemorySegment memory(Tensor tensor, long bytes) {
+        return MemorySegment.ofAddress(tensor.data_ptr().address()).reinterpret(bytes);
     }
 
     /** Copies all elements of {@code source}, which has the same type, to element {@code offset} on. */

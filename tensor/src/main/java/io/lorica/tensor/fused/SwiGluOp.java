@@ -29,6 +29,11 @@ public final class SwiGluOp {
         if (!Kernels.fit(gate, up) || !gate.is_contiguous() || !up.is_contiguous()) {
             return torch.silu(gate).mul(up);
         }
+        if (!CustomGradient.records(gate, up)) {
+            Tensor y = torch.empty_like(gate);
+            forward(gate, up, y);
+            return y;
+        }
         try (Scope scope = Scope.open()) {
             Tensor y;
             try (Grad _ = Grad.disabled()) {

@@ -114,8 +114,8 @@ class FusedFallbackTest {
         Tensor sin = Tensors.to(half(angle.sin()), DType.F32);
         Tensor x = random(7, 30);
         assertClose(
-                run(half(x), v -> RotaryOp.apply(v, 3, half(cos), half(sin))),
-                run(x, v -> RotaryOp.apply(v, 3, cos, sin)),
+                run(half(x), v -> RotaryOp.apply(v, 3, RotaryOp.Angles.of(half(cos), half(sin)))),
+                run(x, v -> RotaryOp.apply(v, 3, RotaryOp.Angles.of(cos, sin))),
                 HALF);
     }
 

@@ -115,8 +115,8 @@ class FusedOpsTest {
 
         assertThat(difference(
                         random(type, 7, 30),
-                        x -> RotaryOp.apply(x, 3, cos, sin),
-                        x -> RotaryOp.recorded(x, 3, cos, sin)))
+                        x -> RotaryOp.apply(x, 3, RotaryOp.Angles.of(cos, sin)),
+                        x -> RotaryOp.recorded(x, 3, RotaryOp.Angles.of(cos, sin))))
                 .isLessThan(tolerance(type));
     }
 

@@ -1,0 +1,98 @@
+package io.lorica.tensor.fused;
+
+import io.lorica.tensor.Int8Matrix;
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.ByteVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+import org.bytedeco.pytorch.Tensor;
+
+/** Products of one row with a matrix whose rows lie one after another: a dot product for each output. */
+final class Dots {
+    /** Outputs that one call of a kernel computes: a call costs as much as some of them. */
+    private static final int BLOCK = 64;
+
+    private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, Rows.FLOATS.vectorShape());
+    private static final VectorSpecies<Byte> BYTES = VectorSpecies.of(
+            byte.class, VectorShape.forBitSize(Math.max(64, Rows.FLOATS.vectorBitSize() / 4)));
+
+    /** Whether as many bytes as {@link Rows#LANES} are a vector of their own. */
+    static final boolean BYTEWISE = BYTES.length() == Rows.LANES;
+
+    private Dots() {}
+
+    static Tensor bfloat16(Tensor x, Tensor weight) {
+        Rows memory = new Rows(weight);
+        return product(x, weight.size(0), (block, n, b) -> dots(memory, block, n, b));
+    }
+
+    static Tensor int8(Tensor x, Int8Matrix weight) {
+        MemorySegment memory = Rows.memory(weight.codes(), weight.codes().numel());
+        Rows scales = new Rows(weight.scales());
+        return product(x, weight.rows(), (block, n, b) -> dots(memory, scales, block, n, b));
+    }
+
+    /** @param kernel puts {@code n} outputs of a block into its second array, from the row in its first */
+    private static Tensor product(Tensor x, long out, Kernels.RowKernel kernel) {
+        int in = (int) x.size(1);
+        Tensor y = FewRowsOp.empty(x, out);
+        Rows into = new Rows(y);
+        float[] row = Rows.scratch(in);
+        new Rows(x).read(0, in, row);
+        Kernels.parallel((out + BLOCK - 1) / BLOCK, (long) BLOCK * in, (from, to) -> {
+            float[][] buffers = {row, new float[BLOCK], new float[BLOCK]};
+            for (long block = from; block < to; block++) {
+                int n = (int) Math.min(BLOCK, out - block * BLOCK);
+                Kernels.call(kernel, (int) block, n, buffers);
+                into.write(block * BLOCK, n, buffers[1]);
+            }
+        });
+        return y;
+    }
+
+    private static void dots(Rows memory, int block, int n, float[][] b) {
+        float[] x = b[0];
+        long at = (long) block * BLOCK * x.length;
+        for (int r = 0; r < n; r++) {
+            FloatVector even = Rows.broadcast(0);
+            FloatVector odd = Rows.broadcast(0);
+            int i = 0;
+            for (; i < x.length - Rows.LANES; i += 2 * Rows.LANES) {
+                even = memory.vector(at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
+                odd = memory.vector(at + i + Rows.LANES)
+                        .fma(FloatVector.fromArray(Rows.FLOATS, x, i + Rows.LANES), odd);
+            }
+            if (i < x.length) {
+                even = memory.vector(at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
+            }
+            b[1][r] = Rows.sum(even.add(odd));
+            at += x.length;
+        }
+    }
+
+    private static void dots(MemorySegment memory, Rows scales, int block, int n, float[][] b) {
+        float[] x = b[0];
+        long at = (long) block * BLOCK * x.length;
+        scales.read((long) block * BLOCK, n, b[2]);
+        for (int r = 0; r < n; r++) {
+            FloatVector even = Rows.broadcast(0);
+            FloatVector odd = Rows.broadcast(0);
+            for (int i = 0; i < x.length; i += 2 * Rows.LANES) {
+                even = codes(memory, at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
+                odd = codes(memory, at + i + Rows.LANES)
+                        .fma(FloatVector.fromArray(Rows.FLOATS, x, i + Rows.LANES), odd);
+            }
+            b[1][r] = b[2][r] * Rows.sum(even.add(odd));
+            at += x.length;
+        }
+    }
+
+    private static FloatVector codes(MemorySegment memory, long at) {
+        return (FloatVector) ByteVector.fromMemorySegment(BYTES, memory, at, ByteOrder.LITTLE_ENDIAN)
+                .convertShape(VectorOperators.B2I, INTS, 0)
+                .convertShape(VectorOperators.I2F, Rows.FLOATS, 0);
+    }
+}
