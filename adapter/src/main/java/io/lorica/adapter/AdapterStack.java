@@ -305,10 +305,7 @@ public final class AdapterStack implements AutoCloseable {
         blocks().forEach(FeedForward::attach);
         active.forEach((name, weight) -> {
             if (weight != 0) {
-                adapter(name)
-                        .shared()
-                        .imageTokens()
-                        .ifPresent(tokens -> ((VisionLanguageModel) model).attach(tokens));
+                adapter(name).shared().imageTokens().ifPresent(tokens -> ((VisionLanguageModel) model).attach(tokens));
             }
         });
         wholeWeights().forEach(Parameter::override);

@@ -347,8 +347,7 @@ abstract class MethodContract {
             float[] bare = logits(held);
             Adapter adapter = create(held, settings(), new Seed(7));
             on.add("a", adapter).activate("a");
-            assertThat(TinyModels.difference(logits(held), bare))
-                    .isLessThan(10 * startTolerance());
+            assertThat(TinyModels.difference(logits(held), bare)).isLessThan(10 * startTolerance());
             TinyModels.shake(adapter, 0.1);
             loss(held, true);
             assertThat(adapter.trainables())
@@ -376,8 +375,7 @@ abstract class MethodContract {
             on.activate("a");
             float[] before = logits(held);
             on.activate("b");
-            assertThat(TinyModels.difference(logits(held), before))
-                    .isLessThan(1e-5);
+            assertThat(TinyModels.difference(logits(held), before)).isLessThan(1e-5);
         }
     }
 

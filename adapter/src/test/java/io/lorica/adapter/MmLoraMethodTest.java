@@ -81,10 +81,7 @@ class MmLoraMethodTest extends MethodContract {
     @Override
     List<String> suffixes() {
         return List.of(
-                ".vision.lora_A.weight",
-                ".vision.lora_B.weight",
-                ".language.lora_A.weight",
-                ".language.lora_B.weight");
+                ".vision.lora_A.weight", ".vision.lora_B.weight", ".language.lora_A.weight", ".language.lora_B.weight");
     }
 
     @Override
@@ -105,7 +102,9 @@ class MmLoraMethodTest extends MethodContract {
     private void addPair(String name, Adapter of, String pair, int rank) {
         String sites = String.join("', '", of.sites().keySet());
         Adapter lora = add(
-                name, "lora", "{'r': " + rank + ", 'lora_alpha': " + 2 * rank + ", 'target_modules': ['" + sites + "']}");
+                name,
+                "lora",
+                "{'r': " + rank + ", 'lora_alpha': " + 2 * rank + ", 'target_modules': ['" + sites + "']}");
         try (Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
             lora.state()
@@ -255,8 +254,7 @@ class MmLoraMethodTest extends MethodContract {
             Batch one = TinyModels.aboutPicture(seeing, QUESTION);
             long[] ids = Tensors.longs(one.tokens());
             Batch all = Batch.of(List.of(ids, new long[] {5, 9, 33}, ids))
-                    .withImages(torch.cat(
-                            new TensorVector(one.images(), one.images()), 0));
+                    .withImages(torch.cat(new TensorVector(one.images(), one.images()), 0));
             float[] together = Tensors.floats(seeing.nextLogits(all, Pass.inference()));
             float[] picture = Tensors.floats(seeing.nextLogits(one, Pass.inference()));
             float[] text =
@@ -292,9 +290,8 @@ class MmLoraMethodTest extends MethodContract {
             List<RowsOverlay.Range> ranges = adapters.values().stream()
                     .map(each -> new RowsOverlay.Range(ids.length, each, Pass.inference()))
                     .toList();
-            Batch both = Batch.of(List.of(ids, ids))
-                    .withImages(torch.cat(
-                            new TensorVector(one.images(), one.images()), 0));
+            Batch both =
+                    Batch.of(List.of(ids, ids)).withImages(torch.cat(new TensorVector(one.images(), one.images()), 0));
             Tensor hidden = seeing.hidden(both, Pass.inference().with(new RowsOverlay.Ranges(ranges)));
             for (String name : alone.keySet()) {
                 Tensor own = hidden.narrow(0, name.equals("a") ? 0 : ids.length, ids.length);

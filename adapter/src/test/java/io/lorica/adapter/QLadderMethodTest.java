@@ -71,8 +71,15 @@ class QLadderMethodTest extends MethodContract {
         List<String> keys = new ArrayList<>(List.of(FILE + "qladder_embeds"));
         for (int i = 0; i < 3; i++) {
             for (String part : List.of(
-                    "layer_norm0", "layer_norm1", "layer_norm2", "cross_attn.q_proj", "cross_attn.k_proj",
-                    "cross_attn.v_proj", "cross_attn.out_proj", "mlp.fc1", "mlp.fc2")) {
+                    "layer_norm0",
+                    "layer_norm1",
+                    "layer_norm2",
+                    "cross_attn.q_proj",
+                    "cross_attn.k_proj",
+                    "cross_attn.v_proj",
+                    "cross_attn.out_proj",
+                    "mlp.fc1",
+                    "mlp.fc2")) {
                 keys.add(FILE + "LadderAdapters." + i + "." + part + ".weight");
                 keys.add(FILE + "LadderAdapters." + i + "." + part + ".bias");
             }
@@ -185,12 +192,21 @@ class QLadderMethodTest extends MethodContract {
                     Batch.of(List.of(ids, ids)).withImages(torch.cat(new TensorVector(images, other), 0)),
                     Pass.inference()));
             float[] first = Tensors.floats(seeing.nextLogits(one, Pass.inference()));
-            float[] second = Tensors.floats(
-                    seeing.nextLogits(Batch.of(List.of(ids)).withImages(other), Pass.inference()));
+            float[] second =
+                    Tensors.floats(seeing.nextLogits(Batch.of(List.of(ids)).withImages(other), Pass.inference()));
             assertThat(TinyModels.difference(Arrays.copyOf(both, 48), first)).isLessThan(1e-5);
             assertThat(TinyModels.difference(Arrays.copyOfRange(both, 48, 96), second))
                     .isLessThan(1e-5);
         }
+    }
+
+    @Test
+    void rowAdapters_withLadder_areRefused() {
+        fresh("a");
+        stack.activate("a");
+        assertThatThrownBy(stack::rowAdapters)
+                .isInstanceOf(LoricaException.Unsupported.class)
+                .hasMessageContaining("adds tokens to images");
     }
 
     /** With the official -2 the last block's answer is not used; a ladder without it is the option that saves it. */
@@ -229,8 +245,8 @@ class QLadderMethodTest extends MethodContract {
 
     @Test
     void create_modulesToSave_trainsTheProjectorToo() {
-        Adapter adapter = create(
-                model, "{'num_queries': 3, 'modules_to_save': ['multi_modal_projector']}", new Seed(1));
+        Adapter adapter =
+                create(model, "{'num_queries': 3, 'modules_to_save': ['multi_modal_projector']}", new Seed(1));
         stack.add("a", adapter);
         assertThat(adapter.replaced()).anyMatch(name -> name.contains("multi_modal_projector.linear_1"));
     }
@@ -253,8 +269,7 @@ class QLadderMethodTest extends MethodContract {
         try (TensorSource answers = SafetensorsFile.open(folder.resolve("answers.safetensors"));
                 Scope _ = Scope.open();
                 Grad _ = Grad.disabled()) {
-            Batch batch =
-                    Batch.of(List.of(Tensors.longs(answers.read("ids")))).withImages(answers.read("pixels"));
+            Batch batch = Batch.of(List.of(Tensors.longs(answers.read("ids")))).withImages(answers.read("pixels"));
             Tensor logits = ((VisionLanguageModel) model).logits(batch, Pass.inference());
             Tensor expected = answers.read("logits");
             assertThat(expected.abs().max().item_double()).isGreaterThan(0.1);
@@ -272,7 +287,8 @@ class QLadderMethodTest extends MethodContract {
         stack.add("a", adapter).activate("a");
         loss(true);
         try (Scope _ = Scope.open()) {
-            assertThat(adapter.trainables()).anyMatch(trainable -> trainable.name().contains("qladder_embeds"));
+            assertThat(adapter.trainables())
+                    .anyMatch(trainable -> trainable.name().contains("qladder_embeds"));
             assertThat(adapter.trainables())
                     .allSatisfy(trainable -> assertThat(
                                     trainable.tensor().grad().abs().sum().item_double())

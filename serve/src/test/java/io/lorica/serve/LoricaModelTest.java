@@ -135,16 +135,22 @@ class LoricaModelTest {
         return model.generate("In the beginning", HOW).text();
     }
 
-    /** Each token of a routed adapter goes to experts of its own, whoever shares the batch. */
+    /** Each token of a routed adapter goes to experts of its own, whoever shares the batch; mm-lora's are all of language. */
     @ParameterizedTest
-    @CsvSource({"mola, number_experts", "mixlora, num_experts"})
-    void generate_routedBesideOthers_isWhatItSaysAlone(String method, String experts)
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '"',
+            value = {
+                "mola | 'lora_alpha':16,'number_experts':3",
+                "mixlora | 'lora_alpha':16,'num_experts':3",
+                "mm-lora | 'beta':0.25"
+            })
+    void generate_otherMethodBesideLora_isWhatItSaysAlone(String method, String more)
             throws InterruptedException, ExecutionException {
         String wanted;
         try (Pretrained alone = ModelStore.standard().open("lorica-tiny", DType.F32);
                 AdapterStack stack = new AdapterStack(alone.model())) {
-            String settings =
-                    "{'r':4,'lora_alpha':16,'" + experts + "':3,'target_modules':['q_proj','gate_proj','down_proj']}";
+            String settings = "{'r':4," + more + ",'target_modules':['q_proj','gate_proj','down_proj']}";
             stack.add(method, TinyModels.adapter(alone.causal(), method, settings, 3))
                     .activate(method);
             stack.adapter(method).save(directory.resolve(method));

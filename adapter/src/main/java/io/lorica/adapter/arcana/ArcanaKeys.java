@@ -12,7 +12,8 @@ import java.util.regex.Pattern;
  */
 record ArcanaKeys(LayerKeys keys) implements FileKeys {
     static final String PREFIX = "arcana.";
-    private static final Pattern OFFICIAL = Pattern.compile("(?:model\\.)?(layers\\..*)\\.([VL])_Slora_([AB])\\.weight");
+    private static final Pattern OFFICIAL =
+            Pattern.compile("(?:model\\.)?(layers\\..*)\\.([VL])_Slora_([AB])\\.weight");
     private static final String LADDER = "(" + Ladder.QUERIES + "|" + Pattern.quote(Ladder.BLOCKS) + ".*)";
     private static final Pattern LADDER_STATE = Pattern.compile("base_model\\." + LADDER);
     private static final Pattern LADDER_FILE = Pattern.compile("(?:model\\.)?vision_tower\\.vision_tower\\." + LADDER);

@@ -29,8 +29,7 @@ record LadderBlock(SequencedMap<String, Tensor> tensors, String name, int heads,
     private static final int WIDENING = 4;
 
     /** Puts the tensors of a fresh block among the ladder's: attention as torch starts linear maps, the rest as CLIP. */
-    static LadderBlock fresh(
-            SequencedMap<String, Tensor> tensors, String name, Sizes sizes, Seed seed) {
+    static LadderBlock fresh(SequencedMap<String, Tensor> tensors, String name, Sizes sizes, Seed seed) {
         LadderBlock block = new LadderBlock(tensors, name, sizes.heads(), sizes.dropout());
         long width = sizes.width();
         for (int i = 0; i < 3; i++) {

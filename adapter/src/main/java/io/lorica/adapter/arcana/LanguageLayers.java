@@ -18,7 +18,8 @@ import org.jspecify.annotations.Nullable;
  * @param start of the names in the layers of its language model
  * @param ladder null where there is none
  */
-record LanguageLayers(boolean seesImages, String start, @Nullable Ladder ladder) implements Shared {
+record LanguageLayers(
+        boolean seesImages, String start, @Nullable Ladder ladder) implements Shared {
 
     LanguageLayers with(Ladder added) {
         return new LanguageLayers(seesImages, start, added);

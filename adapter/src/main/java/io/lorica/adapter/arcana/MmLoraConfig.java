@@ -38,7 +38,8 @@ record MmLoraConfig(
             new MethodInfo.Key("scaling_vision", "2", "factor on the update of image tokens"),
             new MethodInfo.Key("scaling_language", "2", "factor on the update of other tokens"),
             new MethodInfo.Key("lora_dropout", "0.05", "dropout of a branch's input"),
-            new MethodInfo.Key("qladder", "null", "settings of a qladder that is trained with it, {} for its defaults"));
+            new MethodInfo.Key(
+                    "qladder", "null", "settings of a qladder that is trained with it, {} for its defaults"));
 
     private static final int MAX_RANK = 1 << 16;
 

@@ -110,8 +110,7 @@ final class MmLoraLinear implements SiteAdapter {
         }
         try (Scope scope = Scope.open();
                 Grad _ = Grad.disabled()) {
-            return scope.keep(
-                    language == null ? Tensors.zeros(DType.F32, Tensors.shape(matrix)) : language.product());
+            return scope.keep(language == null ? Tensors.zeros(DType.F32, Tensors.shape(matrix)) : language.product());
         }
     }
 }

@@ -30,8 +30,8 @@ import java.util.List;
  *
  * <p>Its key {@code qladder} adds the paper's other half, see {@link QLadderMethod}.
  *
- * <p>On a model that reads images only the layers of its language model are adapted. On a model of text alone every token is language, and the pair of vision
- * neither acts nor learns; there it merges as the plain LoRA that it is.
+ * <p>On a model that reads images only the layers of its language model are adapted. On a model of text alone every token is
+ * language, and the pair of vision neither acts nor learns; there it merges as the plain LoRA that it is.
  */
 public final class MmLoraMethod implements Method {
 
@@ -69,9 +69,10 @@ public final class MmLoraMethod implements Method {
         boolean seesImages = model instanceof VisionLanguageModel;
         LanguageLayers layers = new LanguageLayers(seesImages, LayerKeys.stem(model) + "layers.", null);
         if (sites.stream().noneMatch(layers::adapts)) {
-            throw new LoricaException.BadInput("none of the " + sites.size() + " targets of method 'mm-lora', the first "
-                    + sites.getFirst().name() + ", is in the layers of the language model (" + layers.start()
-                    + "0 and on); name q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj");
+            throw new LoricaException.BadInput(
+                    "none of the " + sites.size() + " targets of method 'mm-lora', the first "
+                            + sites.getFirst().name() + ", is in the layers of the language model (" + layers.start()
+                            + "0 and on); name q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj or down_proj");
         }
         LadderConfig ladder = ((MmLoraConfig) config).ladder();
         return ladder == null ? layers : layers.with(Ladder.of(ladder, model, seed.of("qladder")));
@@ -79,7 +80,6 @@ public final class MmLoraMethod implements Method {
 
     @Override
     public SiteAdapter adapt(MethodConfig config, Site site, Shared shared, Seed seed) {
-        return new MmLoraLinear(
-                (Linear) site, (MmLoraConfig) config, ((LanguageLayers) shared).seesImages(), seed);
+        return new MmLoraLinear((Linear) site, (MmLoraConfig) config, ((LanguageLayers) shared).seesImages(), seed);
     }
 }

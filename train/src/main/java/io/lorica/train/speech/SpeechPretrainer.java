@@ -13,6 +13,7 @@ import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Tensors;
 import io.lorica.train.AdamW;
+import io.lorica.train.FreshMaps;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -47,7 +48,7 @@ final class SpeechPretrainer {
 
     /** Writes the model's directory. */
     void run(List<DigitClip> clips, Path out, SpeechExperiment.Listener listener) {
-        FreshSpeech fresh = new FreshSpeech(sizes.shapes(), seed.of("weights"));
+        FreshMaps fresh = new FreshMaps(sizes.shapes(), seed.of("weights"));
         SequencedMap<String, Tensor> masters = new LinkedHashMap<>();
         try (SpeechModel model = (SpeechModel) ModelLoader.load(fresh, sizes.config(), DType.F32);
                 AdamW optimizer = new AdamW(0.9, 0.98, 1e-8)) {

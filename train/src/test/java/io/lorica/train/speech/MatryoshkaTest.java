@@ -19,6 +19,7 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Tensors;
+import io.lorica.train.FreshMaps;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -44,7 +45,7 @@ class MatryoshkaTest {
 
     @BeforeEach
     void open() {
-        model = (SpeechModel) ModelLoader.load(new FreshSpeech(SIZES.shapes(), new Seed(2)), SIZES.config(), DType.F32);
+        model = (SpeechModel) ModelLoader.load(new FreshMaps(SIZES.shapes(), new Seed(2)), SIZES.config(), DType.F32);
         stack = new AdapterStack(model);
     }
 

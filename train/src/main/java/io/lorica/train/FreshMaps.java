@@ -1,4 +1,4 @@
-package io.lorica.train.speech;
+package io.lorica.train;
 
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Scope;
@@ -13,7 +13,7 @@ import java.util.SequencedSet;
 import org.bytedeco.pytorch.Tensor;
 
 /** First values of a model that is trained from nothing: maps {@code normal(0, 1 / sqrt(inputs))}, gains 1, biases 0. */
-record FreshSpeech(SequencedMap<String, long[]> shapes, Seed seed) implements TensorSource {
+public record FreshMaps(SequencedMap<String, long[]> shapes, Seed seed) implements TensorSource {
 
     @Override
     public Map<String, String> metadata() {
