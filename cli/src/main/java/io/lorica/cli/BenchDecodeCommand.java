@@ -17,8 +17,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "decode",
         header = "Time one stream's decoding on Lorica and on llama.cpp.",
-        description = "Greedy tokens after a prompt of one, in turn with llama-bench on the same threads; medians of the"
-                + " rounds. Without --llama-bench, Lorica alone.",
+        description =
+                "Greedy tokens after a prompt of one, in turn with llama-bench on the same threads; medians of the"
+                        + " rounds. Without --llama-bench, Lorica alone.",
         footer = {
             "",
             "Example: lorica bench decode --weights int4 --llama-bench llama-bench --gguf SmolLM2-135M-Instruct.Q4_1.gguf"

@@ -1,7 +1,6 @@
 package io.lorica.model;
 
 import io.lorica.tensor.CustomGradient;
-import io.lorica.tensor.CustomGradient;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Quantized;

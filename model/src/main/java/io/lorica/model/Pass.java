@@ -16,7 +16,11 @@ import org.jspecify.annotations.Nullable;
  * @param facts what whoever attached the overlays tells them about this call; null where there is nothing to tell
  * @param visual which rows are tokens of images, in a model's blocks; null where none is
  */
-public record Pass(boolean training, Seed dropout, @Nullable Facts facts, @Nullable VisualRows visual) {
+public record Pass(
+        boolean training,
+        Seed dropout,
+        @Nullable Facts facts,
+        @Nullable VisualRows visual) {
 
     /** What overlays of one kind need to know about a call, for example which rows belong to which adapter. */
     public interface Facts {}

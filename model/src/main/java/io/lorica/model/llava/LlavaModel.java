@@ -83,9 +83,7 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
     @Override
     public Pass inBlocks(Batch batch, Pass pass) {
         Tensor pixels = batch.images();
-        return pixels == null
-                ? pass
-                : pass.seeing(new VisualRows(places(batch, pixels.size(0)), batch.totalTokens()));
+        return pixels == null ? pass : pass.seeing(new VisualRows(places(batch, pixels.size(0)), batch.totalTokens()));
     }
 
     /** {@code [images, channels, size, size]} to {@code [images * tokensPerImage, hidden]}. */
@@ -98,8 +96,7 @@ final class LlavaModel extends LoadedModel implements VisionLanguageModel {
                     .map(state -> all.get(state).narrow(1, first, patches()))
                     .toArray(Tensor[]::new);
             Tensor seen = torch.cat(new TensorVector(chosen), 2);
-            Tensor features =
-                    further == null ? seen : torch.cat(new TensorVector(seen, further.read(all, pass)), 1);
+            Tensor features = further == null ? seen : torch.cat(new TensorVector(seen, further.read(all, pass)), 1);
             return scope.keep(projector.forward(features.flatten(0, 1), pass));
         }
     }
