@@ -161,7 +161,7 @@ final class EvalCommand implements Callable<Integer> {
             return measure(model, file);
         }
         return builtIn.question() == null
-                ? exactMatch(model.causal(), model.tokenizer(), file)
+                ? exactMatch(model, file)
                 : multipleChoice(model.causal(), model.tokenizer(), builtIn.questions(file));
     }
 
@@ -169,10 +169,10 @@ final class EvalCommand implements Callable<Integer> {
         Tokenizer tokenizer = model.tokenizer();
         return switch (task) {
             case "classification" -> classify(model.classifier(), tokenizer, file);
-            case "exact-match" -> exactMatch(model.causal(), tokenizer, file);
+            case "exact-match" -> exactMatch(model, file);
             case "multiple-choice" -> multipleChoice(model.causal(), tokenizer, EvalRows.choices(file));
             default -> {
-                List<Example> examples = first(new ExampleReader(tokenizer, ReadOptions.ofLength(maxLength))
+                List<Example> examples = first(new ExampleReader(model, ReadOptions.ofLength(maxLength))
                         .read(file)
                         .examples());
                 yield shown(examples.size(), done -> Perplexity.of(model.causal(), tokenizer, examples, done));
@@ -188,9 +188,11 @@ final class EvalCommand implements Callable<Integer> {
         return shown(examples.size(), done -> LabelScores.of(task, model, examples, labels, done));
     }
 
-    private EvalResult exactMatch(CausalModel model, Tokenizer tokenizer, Path file) {
-        List<ExactMatch.Question> questions = first(EvalRows.answers(file, tokenizer));
-        return shown(questions.size(), done -> ExactMatch.of(task, model, tokenizer, questions, maxTokens, done));
+    private EvalResult exactMatch(Pretrained base, Path file) {
+        CausalModel model = base.causal();
+        List<ExactMatch.Question> questions = first(EvalRows.answers(file, base));
+        return shown(
+                questions.size(), done -> ExactMatch.of(task, model, base.tokenizer(), questions, maxTokens, done));
     }
 
     private EvalResult multipleChoice(CausalModel model, Tokenizer tokenizer, List<MultipleChoice.Question> all) {

@@ -1,18 +1,20 @@
 package io.lorica.cli;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import io.lorica.model.Tokenizer;
+import io.lorica.model.Pretrained;
 import io.lorica.tensor.LoricaException;
 import io.lorica.train.data.DataFormat;
 import io.lorica.train.data.PromptEncoder;
 import io.lorica.train.data.Row;
 import io.lorica.train.data.Rows;
+import io.lorica.train.data.Sight;
 import io.lorica.train.data.Template;
 import io.lorica.train.eval.ExactMatch;
 import io.lorica.train.eval.MultipleChoice;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -23,8 +25,9 @@ final class EvalRows {
     private EvalRows() {}
 
     /** Questions with a reference answer: question/answer, prompt/completion or alpaca rows. */
-    static List<ExactMatch.Question> answers(Path file, Tokenizer tokenizer) {
-        PromptEncoder encoder = new PromptEncoder(tokenizer, Template.AUTO);
+    static List<ExactMatch.Question> answers(Path file, Pretrained base) {
+        PromptEncoder encoder = new PromptEncoder(base.tokenizer(), Template.AUTO);
+        Optional<Sight> sight = Sight.of(base);
         List<ExactMatch.Question> questions = new ArrayList<>();
         Rows.of(file).forEach(row -> {
             DataFormat format = DataFormat.detect(row);
@@ -36,7 +39,8 @@ final class EvalRows {
                     throw row.bad(
                             "exact-match needs question and answer, prompt and completion, or instruction and output");
             };
-            questions.add(new ExactMatch.Question(encoder.prompt(row, format), row.text(column)));
+            Sight.Prompt prompt = Sight.prompt(sight, row, encoder.prompt(row, format));
+            questions.add(new ExactMatch.Question(prompt.tokens(), prompt.media(), row.text(column)));
         });
         return questions;
     }

@@ -8,9 +8,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.UnaryOperator;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
-import org.jspecify.annotations.Nullable;
 
 /** Continues prompts token by token: one forward pass over the prompt, then one for each token with a key-value cache. */
 public final class TextGenerator {
@@ -26,7 +26,7 @@ public final class TextGenerator {
      */
     public static Generation generate(
             CausalModel model, Tokenizer tokenizer, long[] prompt, Sampling sampling, Consumer<String> onText) {
-        return generate(model, tokenizer, prompt, null, sampling, onText);
+        return generate(model, tokenizer, prompt, UnaryOperator.identity(), sampling, onText);
     }
 
     /**
@@ -44,19 +44,19 @@ public final class TextGenerator {
             Sampling sampling,
             Consumer<String> onText) {
         long[] whole = model.expand(prompt, Math.toIntExact(pixels.size(0)));
-        return generate((CausalModel) model, tokenizer, whole, pixels, sampling, onText);
+        return generate(model, tokenizer, whole, batch -> batch.withImages(pixels), sampling, onText);
     }
 
     private static Generation generate(
             CausalModel model,
             Tokenizer tokenizer,
             long[] prompt,
-            @Nullable Tensor pixels,
+            UnaryOperator<Batch> first,
             Sampling sampling,
             Consumer<String> onText) {
         check(model, prompt, 0);
         List<Answer> answers = List.of(answer(model, tokenizer, prompt, sampling, 0, onText));
-        run(model, List.of(prompt), pixels, answers);
+        run(model, List.of(prompt), first, answers);
         return answers.getFirst().result();
     }
 
@@ -64,6 +64,20 @@ public final class TextGenerator {
     public static List<Generation> generateAll(
             CausalModel model, Tokenizer tokenizer, List<long[]> prompts, Sampling sampling) {
         return generateAll(model, tokenizer, prompts, sampling, DEFAULT_WIDTH);
+    }
+
+    /**
+     * Answers to prompts that run side by side, all of them, with what else belongs to them.
+     *
+     * @param first gives the batch of the prompts what their tokens stand for; what it makes is in the innermost scope
+     */
+    public static List<Generation> generateAll(
+            CausalModel model,
+            Tokenizer tokenizer,
+            List<long[]> prompts,
+            UnaryOperator<Batch> first,
+            Sampling sampling) {
+        return group(model, tokenizer, prompts, 0, first, sampling);
     }
 
     /**
@@ -84,15 +98,27 @@ public final class TextGenerator {
         }
         List<Generation> results = new ArrayList<>();
         for (int first = 0; first < prompts.size(); first += width) {
-            int offset = first;
             List<long[]> group = prompts.subList(first, Math.min(first + width, prompts.size()));
-            List<Answer> answers = IntStream.range(0, group.size())
-                    .mapToObj(i -> answer(model, tokenizer, group.get(i), sampling, offset + i, _ -> {}))
-                    .toList();
-            run(model, group, null, answers);
-            answers.forEach(answer -> results.add(answer.result()));
+            results.addAll(group(model, tokenizer, group, first, UnaryOperator.identity(), sampling));
         }
         return results;
+    }
+
+    /** @param offset of the first among all prompts, by which each draws its own numbers */
+    private static List<Generation> group(
+            CausalModel model,
+            Tokenizer tokenizer,
+            List<long[]> prompts,
+            int offset,
+            UnaryOperator<Batch> first,
+            Sampling sampling) {
+        List<Answer> answers = new ArrayList<>();
+        for (int i = 0; i < prompts.size(); i++) {
+            check(model, prompts.get(i), offset + i);
+            answers.add(answer(model, tokenizer, prompts.get(i), sampling, offset + i, _ -> {}));
+        }
+        run(model, prompts, first, answers);
+        return answers.stream().map(Answer::result).toList();
     }
 
     private static Answer answer(
@@ -106,15 +132,16 @@ public final class TextGenerator {
         return new Answer(tokenizer, prompt, sampling, limit, index, onText);
     }
 
-    private static void run(CausalModel model, List<long[]> prompts, @Nullable Tensor pixels, List<Answer> answers) {
+    private static void run(
+            CausalModel model, List<long[]> prompts, UnaryOperator<Batch> first, List<Answer> answers) {
         try (Grad _ = Grad.disabled();
                 KvCache cache = model.newCache(prompts.size())) {
             List<Answer> open = answers;
             List<long[]> input = prompts;
-            Tensor images = pixels; // the cache remembers them after the prompt
+            UnaryOperator<Batch> dress = first; // the cache remembers what it adds after the prompt
             while (!open.isEmpty()) {
-                step(model, input, images, cache, open);
-                images = null;
+                step(model, input, dress, cache, open);
+                dress = UnaryOperator.identity();
                 int[] going = unfinished(open);
                 if (going.length < open.size()) {
                     cache.retain(going);
@@ -129,10 +156,13 @@ public final class TextGenerator {
     }
 
     private static void step(
-            CausalModel model, List<long[]> input, @Nullable Tensor images, KvCache cache, List<Answer> answers) {
+            CausalModel model,
+            List<long[]> input,
+            UnaryOperator<Batch> dress,
+            KvCache cache,
+            List<Answer> answers) {
         try (Scope _ = Scope.open()) {
-            float[] logits =
-                    Tensors.floats(model.nextLogits(Batch.of(input, cache).withImages(images), Pass.inference()));
+            float[] logits = Tensors.floats(model.nextLogits(dress.apply(Batch.of(input, cache)), Pass.inference()));
             int width = logits.length / answers.size();
             for (int i = 0; i < answers.size(); i++) {
                 answers.get(i).advance(Arrays.copyOfRange(logits, i * width, (i + 1) * width));

@@ -13,6 +13,7 @@ import io.lorica.adapter.TrainingRule;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.model.Transformer;
+import io.lorica.model.VisionLanguageModel;
 import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
@@ -196,13 +197,8 @@ public final class FineTune implements AutoCloseable {
         long weights = NativeHeap.mark() - start;
         Transformer model = task.model(base);
         int maxLength = Math.min(spec.training().maxLength(), model.contextLength());
-        ExampleReader reader =
-                new ExampleReader(base.tokenizer(), new ReadOptions(maxLength, spec.template(), spec.columns()));
-        DataSet data = reader.read(Rows.of(spec.data()), task.labels());
-        requireEnd(data, spec);
-        DataSet.Split split = spec.heldOutData() != null
-                ? new DataSet.Split(data.examples(), task.heldOut(reader, spec.heldOutData()))
-                : data.split(heldOut(spec, data), SPLIT);
+        ReadOptions options = new ReadOptions(maxLength, spec.template(), spec.columns());
+        Rowset rows = Rowset.read(spec, task, new ExampleReader(base, options));
         AdapterStack stack = new AdapterStack(base.model());
         long before = NativeHeap.mark();
         long began = System.nanoTime();
@@ -211,12 +207,32 @@ public final class FineTune implements AutoCloseable {
                 : Adapter.create(
                         model,
                         checked.config().withTaskType(task.type()),
-                        new DataCalibration(model, split.train(), listener),
+                        new DataCalibration(model, rows.split.train(), listener),
                         new Seed(spec.training().seed()).of("init"));
+        int perImage = tokensPerImage(base);
         stack.add(NAME, adapter).activate(NAME);
+        if (tokensPerImage(base) != perImage) { // the adapter adds some, so the examples are longer
+            rows = Rowset.read(spec, task, new ExampleReader(base, options));
+        }
         double seconds = (System.nanoTime() - began) / 1e9;
         Rehearsal.Loaded loaded = new Rehearsal.Loaded(start, weights, NativeHeap.mark() - before, base.path());
-        return new FineTune(spec, task, base, own, data, split, stack, adapter, loaded, seconds, listener);
+        return new FineTune(spec, task, base, own, rows.data, rows.split, stack, adapter, loaded, seconds, listener);
+    }
+
+    /** The training file, read and divided. */
+    private record Rowset(DataSet data, DataSet.Split split) {
+        static Rowset read(Spec spec, Task task, ExampleReader reader) {
+            DataSet data = reader.read(Rows.of(spec.data()), task.labels());
+            requireEnd(data, spec);
+            DataSet.Split split = spec.heldOutData() != null
+                    ? new DataSet.Split(data.examples(), task.heldOut(reader, spec.heldOutData()))
+                    : data.split(FineTune.heldOut(spec, data), SPLIT);
+            return new Rowset(data, split);
+        }
+    }
+
+    private static int tokensPerImage(Pretrained base) {
+        return base.model() instanceof VisionLanguageModel seeing ? seeing.tokensPerImage() : 0;
     }
 
     private static int heldOut(Spec spec, DataSet data) {

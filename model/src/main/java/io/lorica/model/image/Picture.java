@@ -7,7 +7,11 @@ import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.Iterator;
+import java.util.Optional;
 import javax.imageio.ImageIO;
+import javax.imageio.ImageReader;
+import javax.imageio.stream.ImageInputStream;
 
 /**
  * Pixels in memory.
@@ -30,6 +34,26 @@ public record Picture(byte[] samples, int width, int height, int channels) {
             return read(in, file.toString());
         } catch (IOException e) {
             throw new LoricaException.BadInput("cannot read the image " + file + ": " + e + "; check the path", e);
+        }
+    }
+
+    /** What is wrong with a file by its header, before {@link #read(Path)} is asked for the whole; empty for nothing. */
+    public static Optional<String> fault(Path file) {
+        if (!Files.isRegularFile(file)) {
+            return Optional.of("there is no image " + file);
+        }
+        try (ImageInputStream in = ImageIO.createImageInputStream(file.toFile())) {
+            Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
+            if (!readers.hasNext()) {
+                return Optional.of(file + " is no image that can be read (PNG, JPEG, BMP or GIF)");
+            }
+            ImageReader reader = readers.next();
+            reader.setInput(in);
+            reader.getWidth(0);
+            reader.dispose();
+            return Optional.empty();
+        } catch (IOException e) {
+            return Optional.of("the image " + file + " is broken: " + e.getMessage());
         }
     }
 

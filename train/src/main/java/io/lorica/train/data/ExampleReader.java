@@ -1,5 +1,6 @@
 package io.lorica.train.data;
 
+import io.lorica.model.Pretrained;
 import io.lorica.model.Tokenizer;
 import io.lorica.tensor.Hashing;
 import io.lorica.tensor.LoricaException;
@@ -22,9 +23,21 @@ import java.util.stream.Collectors;
 public final class ExampleReader {
     private final PromptEncoder encoder;
     private final Truncation truncation;
+    private final Optional<Sight> sight;
     private final ReadOptions options;
 
+    /** For a model that reads text alone. */
     public ExampleReader(Tokenizer tokenizer, ReadOptions options) {
+        this(tokenizer, Optional.empty(), options);
+    }
+
+    /** For a model that may see images. */
+    public ExampleReader(Pretrained base, ReadOptions options) {
+        this(base.tokenizer(), Sight.of(base), options);
+    }
+
+    private ExampleReader(Tokenizer tokenizer, Optional<Sight> sight, ReadOptions options) {
+        this.sight = sight;
         encoder = new PromptEncoder(tokenizer, options.template());
         truncation =
                 new Truncation(Arrays.stream(tokenizer.encode("", true)).boxed().collect(Collectors.toSet()));
@@ -92,9 +105,21 @@ public final class ExampleReader {
             default -> {
                 Encoded encoded = encoder.encode(row, format);
                 collector.resplit += encoded.resplit();
-                collector.add(Example.ofTokens(encoded.tokens(), encoded.supervised()), true, ExampleReader::cut);
+                collector.add(seen(row, encoded), true, (length, whole) -> cut(row, length, whole));
             }
         }
+    }
+
+    /** With the images of the row. */
+    private Example seen(Row row, Encoded encoded) {
+        if (sight.isEmpty()) {
+            Sight.requireNone(row);
+            return Example.ofTokens(encoded.tokens(), encoded.supervised());
+        }
+        List<Path> files = sight.get().files(row);
+        Encoded expanded = sight.get().expand(row, encoded, files.size());
+        return Example.ofTokens(expanded.tokens(), expanded.supervised())
+                .with(sight.get().pictures(files));
     }
 
     private Example classify(Row row, DataFormat.Classification classes, double label) {
@@ -123,7 +148,7 @@ public final class ExampleReader {
             long[] chunk = Arrays.copyOfRange(tokens, start, Math.min(tokens.length, start + options.maxLength()));
             boolean[] supervised = new boolean[chunk.length];
             Arrays.fill(supervised, 1, chunk.length, true);
-            collector.add(Example.ofTokens(chunk, supervised), true, ExampleReader::cut);
+            collector.add(Example.ofTokens(chunk, supervised), true, (length, whole) -> whole.shortened(length));
         }
     }
 
@@ -133,9 +158,14 @@ public final class ExampleReader {
         Example to(int length, Example whole);
     }
 
-    /** The end goes. */
-    private static Example cut(int length, Example whole) {
-        return Example.ofTokens(Arrays.copyOf(whole.tokens(), length), Arrays.copyOf(whole.supervised(), length));
+    /** The end goes, but no part of an image. */
+    private Example cut(Row row, int length, Example whole) {
+        Example cut = whole.shortened(length);
+        if (whole.media() != null && sight.isPresent() && sight.get().lost(whole, cut)) {
+            throw row.bad("its images do not fit within " + length + " tokens (it has " + whole.length()
+                    + "; raise max_length)");
+        }
+        return cut;
     }
 
     /** Examples and what became of the rows. */

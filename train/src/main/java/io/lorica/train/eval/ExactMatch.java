@@ -5,11 +5,13 @@ import io.lorica.model.Generation;
 import io.lorica.model.Sampling;
 import io.lorica.model.TextGenerator;
 import io.lorica.model.Tokenizer;
+import io.lorica.train.data.Media;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.IntConsumer;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Greedy answers compared with references: {@code exact_match} is the share whose final number equals the reference's
@@ -20,8 +22,11 @@ public final class ExactMatch {
 
     private ExactMatch() {}
 
-    /** @param prompt token ids up to where the answer begins */
-    public record Question(long[] prompt, String answer) {}
+    /**
+     * @param prompt token ids up to where the answer begins
+     * @param media the images that its image tokens stand for; null for text alone
+     */
+    public record Question(long[] prompt, @Nullable Media media, String answer) {}
 
     /**
      * @param task its name, for the result
@@ -39,7 +44,11 @@ public final class ExactMatch {
         for (int from = 0; from < questions.size(); from += GROUP) {
             List<Question> group = questions.subList(from, Math.min(questions.size(), from + GROUP));
             List<Generation> answers = TextGenerator.generateAll(
-                    model, tokenizer, group.stream().map(Question::prompt).toList(), Sampling.greedy(maxTokens), GROUP);
+                    model,
+                    tokenizer,
+                    group.stream().map(Question::prompt).toList(),
+                    batch -> Media.add(batch, group.stream().map(Question::media)),
+                    Sampling.greedy(maxTokens));
             for (int i = 0; i < group.size(); i++) {
                 hits += same(group.get(i).answer(), answers.get(i).text()) ? 1 : 0;
             }
