@@ -186,9 +186,14 @@ public record AdapterConfig(
             method.validate(settings, sites, where);
             return List.of();
         }
-        List<SiteShape> chosen = targets.resolved(modelType, where).select(sites, modulesToSave, where);
+        List<SiteShape> chosen = targetsOn(modelType).select(sites, modulesToSave, where);
         method.validate(settings, chosen, where);
         return chosen;
+    }
+
+    /** The targets, or the usual ones where none are named. */
+    TargetSpec targetsOn(String modelType) {
+        return method.usuallyAllLinear() ? targets.orAllLinear() : targets.resolved(modelType, where);
     }
 
     /** As PEFT reads it, keys in alphabetical order. */

@@ -43,6 +43,14 @@ public interface Method {
         return true;
     }
 
+    /**
+     * Whether it adapts all linear maps where {@code target_modules} is not given, and not the usual ones of the model's
+     * architecture, which are in attention: for methods that act in feed-forward blocks.
+     */
+    default boolean usuallyAllLinear() {
+        return false;
+    }
+
     /** Whether {@code modules_to_save} may train modules beside it; not where it chooses by itself which weights learn. */
     default boolean besideModules() {
         return onSites();

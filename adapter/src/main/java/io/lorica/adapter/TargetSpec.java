@@ -97,6 +97,11 @@ public record TargetSpec(
         }
     }
 
+    /** The same with all linear maps in the place of none. */
+    TargetSpec orAllLinear() {
+        return targets == null ? new TargetSpec(new NameRule.AllLinear(), exclude, layers, layersPatterns) : this;
+    }
+
     /** The same with the architecture's usual targets in the place of none. */
     TargetSpec resolved(String modelType, String where) {
         if (targets != null) {

@@ -69,6 +69,11 @@ public final class LlavaMoleMethod implements Method {
     }
 
     @Override
+    public boolean usuallyAllLinear() {
+        return true;
+    }
+
+    @Override
     public MethodConfig parse(Options options) {
         return LlavaMoleConfig.parse(options);
     }

@@ -76,6 +76,11 @@ public final class MixLoraMethod implements Method {
     }
 
     @Override
+    public boolean usuallyAllLinear() {
+        return true;
+    }
+
+    @Override
     public MethodConfig parse(Options options) {
         return MixLoraConfig.parse(options);
     }
