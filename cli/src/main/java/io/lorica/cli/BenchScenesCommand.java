@@ -31,7 +31,7 @@ final class BenchScenesCommand implements Callable<Integer> {
 
     @Option(
             names = "--pretrain-steps",
-            defaultValue = "1500",
+            defaultValue = "600",
             description = "Steps of the small model (default: ${DEFAULT-VALUE}).")
     int pretrainSteps;
 
@@ -43,6 +43,13 @@ final class BenchScenesCommand implements Callable<Integer> {
             defaultValue = "200",
             description = "Questions of each kind that are asked afterwards (default: ${DEFAULT-VALUE}).")
     int tests;
+
+    @Option(
+            names = "--only",
+            split = ",",
+            paramLabel = "NAME",
+            description = "Compare these alone, as the table names them (default: all).")
+    List<String> only = new ArrayList<>();
 
     @Option(
             names = "--seeds",
@@ -70,7 +77,7 @@ final class BenchScenesCommand implements Callable<Integer> {
         document.put("pretrain_steps", pretrainSteps).put("steps", steps).put("tests", tests);
         for (long seed : seeds) {
             List<ScenesExperiment.Result> results = new ScenesExperiment(
-                            new ScenesExperiment.Settings(pretrainSteps, steps, tests, seed))
+                            new ScenesExperiment.Settings(pretrainSteps, steps, tests, only, seed))
                     .run(out.resolve("seed-" + seed), (part, step, all, loss) -> {
                         if (step % 100 == 0 || step == all) {
                             console.note(

@@ -66,10 +66,14 @@ class ImageRowsTest {
     }
 
     private static Cli train(Path rows, Path out, String... more) {
+        return train(List.of("target_modules=all-linear"), rows, out, more);
+    }
+
+    private static Cli train(List<String> own, Path rows, Path out, String... more) {
         List<String> arguments = new ArrayList<>(List.of("train", "--model", model.toString(), "--json"));
         arguments.addAll(List.of("--out", out.toString(), "--data", rows.toString()));
+        own.forEach(setting -> arguments.addAll(List.of("--set", setting)));
         for (String setting : List.of(
-                "target_modules=all-linear",
                 "modules_to_save=multi_modal_projector",
                 "learning_rate=2e-2",
                 "max_steps=" + STEPS,
@@ -136,11 +140,31 @@ class ImageRowsTest {
         return json(Cli.run(all.toArray(String[]::new)));
     }
 
+    /** Methods that treat images in a way of their own; a ladder's tokens are in the prompt too. */
     @ParameterizedTest
-    @CsvSource(
-            delimiter = '|',
-            textBlock =
-                    """
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            llava-mole | target_modules=all-linear; r=4                             | 0
+            mm-lora    | target_modules=all-linear; r=8                             | 0
+            mm-lora    | target_modules=all-linear; r=8; qladder={num_queries: 2}   | 2
+            qladder    | num_queries=2                                              | 2
+            """)
+    void train_methodsForImages_learnResumeAndAnswer(String method, String settings, int added) throws IOException {
+        List<String> own = List.of(settings.split("; "));
+        Path run = folder.resolve(method + added);
+        Path rows = folder.resolve("rows.jsonl");
+        JsonNode trained = json(train(own, rows, run, "--method", method));
+        assertThat(trained.get("loss_after").asDouble())
+                .isLessThan(trained.get("loss_before").asDouble() * 0.75);
+        byte[] adapter = Files.readAllBytes(run.resolve("adapter_model.safetensors"));
+        AtomicFile.deleteTree(run.resolve("checkpoints/step-" + STEPS));
+        json(train(own, rows, run, "--method", method, "--resume"));
+        assertThat(run.resolve("adapter_model.safetensors")).hasBinaryContent(adapter);
+        assertThat(answered(run, "red").get("prompt_tokens").asInt()).isEqualTo(9 + 2 + added);
+        assertThat(loss(run, rows)).isLessThan(trained.get("loss_before").asDouble());
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
             "image": "images/none.png", | <image> w9 | there is no image
             "image": "rows.jsonl",      | <image> w9 | is no image that can be read
             "image": "images/red.png",  | w9         | it has 1 image, but 0 <image>

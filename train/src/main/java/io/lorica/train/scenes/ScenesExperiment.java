@@ -11,6 +11,7 @@ import io.lorica.model.Pass;
 import io.lorica.model.VisionLanguageModel;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import io.lorica.tensor.Names;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.TensorFiles;
@@ -40,15 +41,26 @@ public final class ScenesExperiment {
     private static final String ALL =
             "model\\.language_model\\..*\\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)";
 
+    /** What there is to compare. */
+    public static final List<String> NAMES =
+            variants().stream().map(Variant::name).toList();
+
     private final Settings settings;
 
     /**
      * @param pretrainSteps of the small model
      * @param steps of each adapter
      * @param tests questions of each kind that are asked afterwards
+     * @param only what is compared, by the names in {@link #NAMES}; empty for all
      */
-    public record Settings(int pretrainSteps, int steps, int tests, long seed) {
+    public record Settings(int pretrainSteps, int steps, int tests, List<String> only, long seed) {
         public Settings {
+            for (String name : only) {
+                if (!NAMES.contains(name)) {
+                    throw new LoricaException.BadInput("there is nothing named '" + name + "' to compare"
+                            + Names.didYouMean(name, NAMES) + " (there are: " + String.join(", ", NAMES) + ")");
+                }
+            }
             if (pretrainSteps < 1 || steps < 1 || tests < 1) {
                 throw new LoricaException.BadInput(
                         "steps " + pretrainSteps + " and " + steps + " and questions " + tests + " must be at least 1");
@@ -106,7 +118,9 @@ public final class ScenesExperiment {
         try (VisionLanguageModel model =
                 (VisionLanguageModel) ModelLoader.load(TensorFiles.openModel(out), SIZES.config(), DType.F32)) {
             for (Variant variant : variants()) {
-                results.add(adapt(model, variant, heard));
+                if (settings.only().isEmpty() || settings.only().contains(variant.name())) {
+                    results.add(adapt(model, variant, heard));
+                }
             }
         }
         return results;

@@ -87,7 +87,8 @@ class ScenesTest {
 
     @Test
     void run_fewSteps_comparesEveryVariantAtTheSameSize(@TempDir Path out) {
-        List<ScenesExperiment.Result> results = new ScenesExperiment(new ScenesExperiment.Settings(2, 2, 4, 1))
+        List<ScenesExperiment.Result> results = new ScenesExperiment(
+                        new ScenesExperiment.Settings(2, 2, 4, List.of(), 1))
                 .run(out.resolve("run"), (_, _, _, loss) -> assertThat(loss).isPositive());
         assertThat(results)
                 .hasSize(6)
@@ -101,9 +102,16 @@ class ScenesTest {
     }
 
     @Test
+    void settings_unknownName_isRefusedWithASuggestion() {
+        assertThatThrownBy(() -> new ScenesExperiment.Settings(1, 1, 1, List.of("mm-lora 4/13"), 1))
+                .isInstanceOf(LoricaException.BadInput.class)
+                .hasMessageContaining("did you mean 'mm-lora 4/12'");
+    }
+
+    @Test
     void run_directoryWithModel_isRefused(@TempDir Path out) throws java.io.IOException {
         Files.writeString(out.resolve("config.json"), "{}");
-        ScenesExperiment experiment = new ScenesExperiment(new ScenesExperiment.Settings(1, 1, 1, 1));
+        ScenesExperiment experiment = new ScenesExperiment(new ScenesExperiment.Settings(1, 1, 1, List.of(), 1));
         assertThatThrownBy(() -> experiment.run(out, (_, _, _, _) -> {}))
                 .isInstanceOf(LoricaException.BadInput.class)
                 .hasMessageContaining("holds a model already");
