@@ -30,9 +30,7 @@ final class AdapterBuilder {
 
     Adapter build(Calibration calibration, Seed seed) {
         String modelType = model.config().modelType();
-        AdapterConfig resolved = config.method().onSites()
-                ? config.withTargets(config.targetsOn(modelType))
-                : config;
+        AdapterConfig resolved = config.method().onSites() ? config.withTargets(config.targetsOn(modelType)) : config;
         List<Site> chosen = resolved.plan(SiteShape.of(model), modelType).stream()
                 .map(shape -> Objects.requireNonNull(model.sites().get(shape.name())))
                 .toList();

@@ -107,7 +107,9 @@ class MixLoraMethodTest extends MethodContract {
     @Test
     void create_withoutTargets_adaptsEveryLinearMap() {
         Adapter adapter = create(model, settings().replace(", " + TARGETS, ""), new Seed(3));
-        assertThat(adapter.state().keySet()).contains(GATE).isEqualTo(create(model, all(), new Seed(3)).state().keySet());
+        assertThat(adapter.state().keySet())
+                .contains(GATE)
+                .isEqualTo(create(model, all(), new Seed(3)).state().keySet());
     }
 
     /** Every expert as a block of its own with merged weights, token by token: nothing is shared. */

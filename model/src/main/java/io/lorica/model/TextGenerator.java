@@ -132,8 +132,7 @@ public final class TextGenerator {
         return new Answer(tokenizer, prompt, sampling, limit, index, onText);
     }
 
-    private static void run(
-            CausalModel model, List<long[]> prompts, UnaryOperator<Batch> first, List<Answer> answers) {
+    private static void run(CausalModel model, List<long[]> prompts, UnaryOperator<Batch> first, List<Answer> answers) {
         try (Grad _ = Grad.disabled();
                 KvCache cache = model.newCache(prompts.size())) {
             List<Answer> open = answers;
@@ -156,11 +155,7 @@ public final class TextGenerator {
     }
 
     private static void step(
-            CausalModel model,
-            List<long[]> input,
-            UnaryOperator<Batch> dress,
-            KvCache cache,
-            List<Answer> answers) {
+            CausalModel model, List<long[]> input, UnaryOperator<Batch> dress, KvCache cache, List<Answer> answers) {
         try (Scope _ = Scope.open()) {
             float[] logits = Tensors.floats(model.nextLogits(dress.apply(Batch.of(input, cache)), Pass.inference()));
             int width = logits.length / answers.size();

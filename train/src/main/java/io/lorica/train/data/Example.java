@@ -16,7 +16,11 @@ import org.jspecify.annotations.Nullable;
  * @param media the images that its image tokens stand for; null for text alone
  */
 public record Example(
-        long[] tokens, boolean[] supervised, double label, long @Nullable [] segments, @Nullable Media media) {
+        long[] tokens,
+        boolean[] supervised,
+        double label,
+        long @Nullable [] segments,
+        @Nullable Media media) {
 
     public Example {
         if (tokens.length != supervised.length || (segments != null && segments.length != tokens.length)) {

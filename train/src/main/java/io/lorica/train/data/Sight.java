@@ -27,8 +27,7 @@ public record Sight(long token, int tokensPerImage, ImageProcessor processor) {
     /** That of the model; empty where it sees no images. */
     public static Optional<Sight> of(Pretrained base) {
         return base.model() instanceof VisionLanguageModel seeing
-                ? Optional.of(
-                        new Sight(seeing.imageToken(), seeing.tokensPerImage(), ImageProcessor.read(base.path())))
+                ? Optional.of(new Sight(seeing.imageToken(), seeing.tokensPerImage(), ImageProcessor.read(base.path())))
                 : Optional.empty();
     }
 
@@ -90,7 +89,8 @@ public record Sight(long token, int tokensPerImage, ImageProcessor processor) {
     }
 
     /** Null for none. */
-    @Nullable Media pictures(List<Path> files) {
+    @Nullable
+    Media pictures(List<Path> files) {
         return files.isEmpty() ? null : new Pictures(files, processor);
     }
 
@@ -104,7 +104,8 @@ public record Sight(long token, int tokensPerImage, ImageProcessor processor) {
         int[] sources = IntStream.range(0, encoded.tokens().length)
                 .flatMap(i -> IntStream.generate(() -> i).limit(encoded.tokens()[i] == token ? tokensPerImage : 1))
                 .toArray();
-        long[] tokens = Arrays.stream(sources).mapToLong(i -> encoded.tokens()[i]).toArray();
+        long[] tokens =
+                Arrays.stream(sources).mapToLong(i -> encoded.tokens()[i]).toArray();
         boolean[] supervised = new boolean[sources.length];
         for (int i = 0; i < sources.length; i++) {
             supervised[i] = encoded.supervised()[sources[i]] && tokens[i] != token;
