@@ -311,6 +311,16 @@ class MmLoraMethodTest extends MethodContract {
     }
 
     @Test
+    void create_withoutTargets_adaptsTheSevenMapsOfEachLayer() {
+        Adapter named = create(model, all(2, 4), new Seed(1));
+        Adapter open = create(model, "{'r_vision': 2, 'r_language': 4}", new Seed(1));
+        stack.add("named", named).add("open", open);
+        assertThat(open.state().keySet())
+                .hasSize(2 * 7 * 4)
+                .isEqualTo(named.state().keySet());
+    }
+
+    @Test
     void create_targetsOutsideTheLanguageModel_isRefused() {
         assertThatThrownBy(() -> create(model, "{'r': 4, 'target_modules': ['fc1']}", new Seed(1)))
                 .isInstanceOf(LoricaException.BadInput.class)

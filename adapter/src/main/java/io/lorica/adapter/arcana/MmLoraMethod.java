@@ -49,6 +49,12 @@ public final class MmLoraMethod implements Method {
                 MmLoraConfig.KEYS);
     }
 
+    /** The paper's seven maps; those of the vision encoder are left out by themselves. */
+    @Override
+    public boolean usuallyAllLinear() {
+        return true;
+    }
+
     @Override
     public MethodConfig parse(Options options) {
         return MmLoraConfig.parse(options);
