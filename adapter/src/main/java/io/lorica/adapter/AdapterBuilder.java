@@ -52,8 +52,15 @@ final class AdapterBuilder {
         return new Adapter(model, resolved, shared, parts, List.copyOf(modules.values()));
     }
 
-    /** The method sees the bare model, whatever adapters are active. */
+    /**
+     * With data the method sees the bare model, whatever adapters are active. Without, nothing runs the model, and its
+     * overlays stay: other threads may be answering with them, and load adapters at the same time.
+     */
+    @SuppressWarnings("ReferenceEquality") // there is one that stands for none
     private Shared share(List<Site> chosen, Calibration calibration, Seed seed) {
+        if (calibration == Calibration.NONE) {
+            return config.method().share(config.settings(), model, chosen, calibration, seed);
+        }
         List<Runnable> putBack = Stream.concat(
                         model.sites().values().stream().map(Site::setAside),
                         model.feedForwards().values().stream().map(FeedForward::setAside))
