@@ -75,7 +75,8 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
 
     @Override
     public Tensor forward(Linear site, Tensor x, Pass pass) {
-        return adapt(site, x, site.base(x), pass);
+        Tensor known = pass.known() == null ? null : pass.known().product(site, x);
+        return adapt(site, x, known == null ? site.base(x) : known, pass);
     }
 
     @Override
@@ -104,7 +105,10 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
         }
     }
 
-    /** Adapters of whole blocks compute on their rows alone; the other rows go through the block's sites as ever. */
+    /**
+     * Adapters of whole blocks compute on their rows alone, the other rows go through the block's sites as ever. What all
+     * begin with, the frozen products of gate and up, is computed once for all rows.
+     */
     @Override
     public Tensor forward(FeedForward block, Tensor x, Pass pass) {
         if (!(pass.facts() instanceof Ranges all)
@@ -116,16 +120,35 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
             List<Tensor> inputs = split(x, all, block.name());
             List<Tensor> outputs = new ArrayList<>();
             List<Pass> passes = passes(all, pass);
+            boolean together =
+                    inputs.size() > 1 && block.gate().overlaid() && block.up().overlaid();
+            List<Tensor> gates = together ? split(block.gate().base(x), all, block.name()) : List.of();
+            List<Tensor> ups = together ? split(block.up().base(x), all, block.name()) : List.of();
             for (int i = 0; i < inputs.size(); i++) {
                 Range range = all.ranges().get(i);
+                Pass own = together
+                        ? passes.get(i).knowing(new Begun(block, inputs.get(i), gates.get(i), ups.get(i)))
+                        : passes.get(i);
                 FeedForward.@Nullable Overlay adapter =
                         range.adapters().blocks().get(block);
                 outputs.add(
                         adapter == null
-                                ? block.plain(inputs.get(i), passes.get(i).with(Ranges.of(range)))
-                                : adapter.forward(block, inputs.get(i), passes.get(i)));
+                                ? block.plain(inputs.get(i), own.with(Ranges.of(range)))
+                                : adapter.forward(block, inputs.get(i), own));
             }
             return scope.keep(joined(outputs));
+        }
+    }
+
+    /** What a range's rows of a block begin with. */
+    private record Begun(FeedForward block, Tensor input, Tensor gate, Tensor up) implements Pass.Known {
+        @Override
+        @SuppressWarnings("ReferenceEquality") // an input that was changed on the way is another one
+        public @Nullable Tensor product(Linear site, Tensor x) {
+            if (x != input) {
+                return null;
+            }
+            return site == block.gate() ? gate : site == block.up() ? up : null;
         }
     }
 

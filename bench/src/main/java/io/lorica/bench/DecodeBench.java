@@ -101,8 +101,8 @@ public final class DecodeBench {
     private static void require(Setup setup) {
         setup.formats().forEach(WeightFormat::parse);
         if (setup.rounds() < 1 || setup.tokens() < 1) {
-            throw new LoricaException.BadInput("--rounds " + setup.rounds() + " and --tokens " + setup.tokens()
-                    + ": both must be at least 1");
+            throw new LoricaException.BadInput(
+                    "--rounds " + setup.rounds() + " and --tokens " + setup.tokens() + ": both must be at least 1");
         }
         if (setup.llama() != null) {
             for (Path file : List.of(setup.llama().bench(), setup.llama().gguf())) {

@@ -15,34 +15,48 @@ import org.jspecify.annotations.Nullable;
  *     equal seed draws the same numbers
  * @param facts what whoever attached the overlays tells them about this call; null where there is nothing to tell
  * @param visual which rows are tokens of images, in a model's blocks; null where none is
+ * @param known frozen products that were computed before, with other rows; null where there are none
  */
 public record Pass(
         boolean training,
         Seed dropout,
         @Nullable Facts facts,
-        @Nullable VisualRows visual) {
+        @Nullable VisualRows visual,
+        @Nullable Known known) {
 
     /** What overlays of one kind need to know about a call, for example which rows belong to which adapter. */
     public interface Facts {}
 
-    private static final Pass INFERENCE = new Pass(false, new Seed(0), null, null);
+    /** Frozen products of the rows of a call. */
+    public interface Known {
+        /** {@code x W^T + b} of a site, where it is known for this very input; else null. */
+        @Nullable
+        Tensor product(Linear site, Tensor x);
+    }
+
+    private static final Pass INFERENCE = new Pass(false, new Seed(0), null, null, null);
 
     public static Pass inference() {
         return INFERENCE;
     }
 
     public static Pass training(Seed dropout) {
-        return new Pass(true, dropout, null, null);
+        return new Pass(true, dropout, null, null, null);
     }
 
     /** The same call, with facts for its overlays. */
     public Pass with(Facts value) {
-        return new Pass(training, dropout, value, visual);
+        return new Pass(training, dropout, value, visual, known);
     }
 
     /** The same call, whose rows are of images and of language. */
     public Pass seeing(@Nullable VisualRows rows) {
-        return new Pass(training, dropout, facts, rows);
+        return new Pass(training, dropout, facts, rows, known);
+    }
+
+    /** The same call, of which some products are known. */
+    public Pass knowing(Known products) {
+        return new Pass(training, dropout, facts, visual, products);
     }
 
     /**

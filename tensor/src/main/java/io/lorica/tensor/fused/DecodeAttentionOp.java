@@ -44,7 +44,8 @@ public record DecodeAttentionOp(int heads, int keyHeads, int headDim, int window
         Rows out = new Rows(output);
         long tokens = queries.stream().mapToLong(Query::total).sum();
         int longest = queries.stream().mapToInt(Query::total).max().orElse(0);
-        // One query's heads together read whole rows, as they lie in memory; few long queries are shared by head instead.
+        // One query's heads together read whole rows, as they lie in memory; few long queries are shared by head
+        // instead.
         boolean shared = queries.size() < 2 * Threads.get() && 2L * keyHeads * headDim * tokens >= Kernels.ALONE;
         int together = shared ? 1 : keyHeads;
         int parts = keyHeads / together;

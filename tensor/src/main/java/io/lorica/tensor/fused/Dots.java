@@ -16,8 +16,8 @@ final class Dots {
     private static final int BLOCK = 64;
 
     private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, Rows.FLOATS.vectorShape());
-    private static final VectorSpecies<Byte> BYTES = VectorSpecies.of(
-            byte.class, VectorShape.forBitSize(Math.max(64, Rows.FLOATS.vectorBitSize() / 4)));
+    private static final VectorSpecies<Byte> BYTES =
+            VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, Rows.FLOATS.vectorBitSize() / 4)));
 
     /** Whether as many bytes as {@link Rows#LANES} are a vector of their own. */
     static final boolean BYTEWISE = BYTES.length() == Rows.LANES;

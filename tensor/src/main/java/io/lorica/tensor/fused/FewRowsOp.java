@@ -61,9 +61,7 @@ public final class FewRowsOp {
         return switch (weight) {
             case Int4Matrix int4 -> int4.multiply(input);
             case Int8Matrix int8 ->
-                x.size(0) == 1 && Kernels.fit(x) && Dots.BYTEWISE
-                        ? Dots.int8(input, int8)
-                        : int8.multiply(input);
+                x.size(0) == 1 && Kernels.fit(x) && Dots.BYTEWISE ? Dots.int8(input, int8) : int8.multiply(input);
             case BlockMatrix blocks ->
                 throw new IllegalArgumentException(blocks.format() + " has no packed product; ask fits first");
         };
