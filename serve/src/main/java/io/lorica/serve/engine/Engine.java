@@ -254,6 +254,7 @@ public final class Engine implements AutoCloseable {
             if (request.finished()) {
                 running.remove(request);
                 memory.dismiss(request);
+                note(); // before it hears: whoever has the answer finds its tokens counted
                 request.finish();
             }
         } catch (RuntimeException e) {
@@ -264,6 +265,7 @@ public final class Engine implements AutoCloseable {
     private void fail(Running request, RuntimeException cause) {
         if (running.remove(request)) {
             memory.dismiss(request);
+            note();
             request.fail(
                     cause instanceof LoricaException known
                             ? known

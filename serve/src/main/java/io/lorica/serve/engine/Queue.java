@@ -26,15 +26,20 @@ final class Queue {
             if (closed) {
                 throw new LoricaException.Busy("the engine is shutting down and takes no more requests");
             }
-            if (waiting.size() >= capacity) {
+            if (waiting.size() >= capacity && stillWanted() >= capacity) {
                 throw new LoricaException.Busy(
-                        waiting.size() + " requests are waiting already, which is the limit; try again later");
+                        capacity + " requests are waiting already, which is the limit; try again later");
             }
             waiting.add(request);
             arrived.signal();
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Those who gave up stay in line until the engine's next step, but take nobody's place. */
+    private long stillWanted() {
+        return waiting.stream().filter(request -> !request.cancelled()).count();
     }
 
     /** Puts somebody back in front who had left the line already. */

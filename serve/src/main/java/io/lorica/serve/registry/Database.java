@@ -6,6 +6,8 @@ import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.Properties;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * A database by its URL, and the little in which the two kinds differ.
@@ -17,6 +19,9 @@ record Database(Kind kind, String url, String shown) {
     private static final String SQLITE = "sqlite:";
     private static final String POSTGRES = "jdbc:postgresql:";
     private static final int WAIT_SECONDS = 10;
+
+    /** SQLite's result code for a file that another connection has locked. */
+    private static final int SQLITE_BUSY = 5;
 
     /** Any number, the same for all: who migrates holds this lock of PostgreSQL's. */
     private static final long MIGRATION_LOCK = 0x4C6F72696361L;
@@ -38,9 +43,22 @@ record Database(Kind kind, String url, String shown) {
         return new Database(Kind.SQLITE, "jdbc:" + url, url);
     }
 
-    /** A new connection, which commits by itself. */
+    /**
+     * A new connection, which commits by itself. The first one to a file of SQLite switches it to a write-ahead log; whoever
+     * opens it at that moment is turned away at once, whatever its {@code busy_timeout} says, so it is tried again here.
+     */
     Connection connect() throws SQLException {
-        return DriverManager.getConnection(url, properties());
+        long end = System.nanoTime() + TimeUnit.SECONDS.toNanos(WAIT_SECONDS);
+        while (true) {
+            try {
+                return DriverManager.getConnection(url, properties());
+            } catch (SQLException e) {
+                if (kind != Kind.SQLITE || e.getErrorCode() != SQLITE_BUSY || System.nanoTime() > end) {
+                    throw e;
+                }
+                LockSupport.parkNanos(TimeUnit.MILLISECONDS.toNanos(10));
+            }
+        }
     }
 
     /**

@@ -64,6 +64,17 @@ class EngineTest {
         return heard;
     }
 
+    /** Holds the engine up at the first token until it may go on. */
+    private static final class Holding extends Heard {
+        final CompletableFuture<Boolean> go = new CompletableFuture<>();
+
+        @Override
+        public void onPiece(Piece piece) {
+            super.onPiece(piece);
+            go.join();
+        }
+    }
+
     /** More requests than fit side by side, prompts longer than a step: each answer is what it would be alone. */
     @Test
     void submit_manyRequests_answersOfEachAlone() {
@@ -179,6 +190,24 @@ class EngineTest {
         }
     }
 
+    /** Whoever has an answer finds it counted, though the engine's step is not over yet. */
+    @Test
+    void stats_whenAnAnswerEnds_countItsTokens() {
+        try (Engine engine = engine(OPTIONS)) {
+            CompletableFuture<EngineStats> atTheEnd = new CompletableFuture<>();
+            Heard heard = new Heard() {
+                @Override
+                public void onEnd(End how) {
+                    atTheEnd.complete(engine.stats());
+                    super.onEnd(how);
+                }
+            };
+            engine.submit(request("The", Sampling.greedy(3)), heard);
+            assertThat(heard.answer().tokens()).hasSize((int) atTheEnd.join().generatedTokens());
+            assertThat(atTheEnd.join().running()).isZero();
+        }
+    }
+
     @Test
     void submit_moreThanTheCacheHolds_isRefused() {
         try (Engine engine = engine(new EngineOptions(2, 8, 20, 8, Duration.ZERO))) {
@@ -202,23 +231,31 @@ class EngineTest {
         }
     }
 
+    /** The engine is held up by the first request's listener, so that it cannot clear the line meanwhile. */
+    @Test
+    void submit_queueFullOfThoseWhoGaveUp_takesTheNext() {
+        try (Engine engine = engine(new EngineOptions(1, 8, 4096, 1, Duration.ZERO))) {
+            Holding first = new Holding();
+            engine.submit(request("The", Sampling.greedy(2)), first);
+            first.first.orTimeout(60, TimeUnit.SECONDS).join();
+            engine.submit(request("The", Sampling.greedy(2)), new Heard()).cancel();
+            Heard next = submit(engine, request("The", Sampling.greedy(2)));
+            first.go.complete(true);
+            next.answer();
+            first.answer();
+        }
+    }
+
     /** The engine is held up by the first request's listener, for longer than the second may wait. */
     @Test
     void submit_waitedTooLong_isAbortedAsBusy() {
         Duration patience = Duration.ofMillis(800);
         try (Engine engine = engine(new EngineOptions(1, 8, 4096, 8, patience))) {
-            CompletableFuture<Boolean> go = new CompletableFuture<>();
-            Heard first = new Heard() {
-                @Override
-                public void onPiece(Piece piece) {
-                    super.onPiece(piece);
-                    go.join();
-                }
-            };
+            Holding first = new Holding();
             engine.submit(request("The", Sampling.greedy(2)), first);
             first.first.orTimeout(60, TimeUnit.SECONDS).join();
             Heard second = submit(engine, request("The", Sampling.greedy(2)));
-            go.completeOnTimeout(true, patience.toMillis() + 50, TimeUnit.MILLISECONDS);
+            first.go.completeOnTimeout(true, patience.toMillis() + 50, TimeUnit.MILLISECONDS);
             assertThat(second.end.orTimeout(60, TimeUnit.SECONDS).join())
                     .isInstanceOfSatisfying(
                             Listener.End.Failed.class,

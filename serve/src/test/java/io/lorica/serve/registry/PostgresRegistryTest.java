@@ -3,32 +3,61 @@ package io.lorica.serve.registry;
 import static io.lorica.serve.registry.Rows.row;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.lorica.tensor.LoricaException;
+import java.io.IOException;
 import java.sql.Connection;
 import java.sql.DriverManager;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.Optional;
+import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.condition.EnabledIfEnvironmentVariable;
+import org.opentest4j.TestAbortedException;
 
-/** Runs where {@code LORICA_TEST_POSTGRES} names a database by its JDBC URL; it works in a schema of its own. */
-@EnabledIfEnvironmentVariable(
-        named = "LORICA_TEST_POSTGRES",
-        matches = "jdbc:postgresql:.+",
-        disabledReason = "LORICA_TEST_POSTGRES names no PostgreSQL database (jdbc:postgresql://…)")
+/** On the database that {@code LORICA_TEST_POSTGRES} names by its JDBC URL, else on a server of its own; each test in its own schema. */
 class PostgresRegistryTest extends RegistryContract {
-    private static final String SERVER = System.getenv().getOrDefault("LORICA_TEST_POSTGRES", "");
+    @SuppressWarnings("NullAway.Init")
+    private static String server;
+
+    private static Optional<LocalPostgres> own = Optional.empty();
 
     private final String schema = "lorica_test_" + System.nanoTime();
+
+    @BeforeAll
+    static void start() throws IOException, InterruptedException {
+        String named = System.getenv("LORICA_TEST_POSTGRES");
+        own = named == null ? local() : Optional.empty();
+        assumeThat(named != null || own.isPresent())
+                .as("PostgreSQL is not installed, and LORICA_TEST_POSTGRES names no database (jdbc:postgresql://…)")
+                .isTrue();
+        server = named != null ? named : own.orElseThrow().url();
+    }
+
+    private static Optional<LocalPostgres> local() throws InterruptedException {
+        try {
+            return LocalPostgres.start();
+        } catch (IOException e) {
+            throw new TestAbortedException("PostgreSQL is installed, but does not start here", e);
+        }
+    }
+
+    @AfterAll
+    static void stop() throws IOException, InterruptedException {
+        if (own.isPresent()) {
+            own.get().stop();
+        }
+    }
 
     PostgresRegistryTest() throws SQLException {
         execute("CREATE SCHEMA " + schema);
     }
 
     private static void execute(String command) throws SQLException {
-        try (Connection connection = DriverManager.getConnection(SERVER);
+        try (Connection connection = DriverManager.getConnection(server);
                 Statement statement = connection.createStatement()) {
             statement.execute(command);
         }
@@ -41,7 +70,7 @@ class PostgresRegistryTest extends RegistryContract {
 
     @Override
     String url() {
-        return SERVER + (SERVER.contains("?") ? "&" : "?") + "currentSchema=" + schema + "&ApplicationName=" + schema;
+        return server + (server.contains("?") ? "&" : "?") + "currentSchema=" + schema + "&ApplicationName=" + schema;
     }
 
     @Test

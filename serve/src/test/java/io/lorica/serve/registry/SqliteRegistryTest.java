@@ -16,6 +16,7 @@ import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -31,7 +32,7 @@ class SqliteRegistryTest extends RegistryContract {
         return "sqlite:" + folder.resolve("registry.db");
     }
 
-    @Test
+    @RepeatedTest(20)
     void open_newFileBySeveralAtOnce_makesItOnce() throws Exception {
         String url = "sqlite:" + folder.resolve("new.db");
         CyclicBarrier together = new CyclicBarrier(4);
