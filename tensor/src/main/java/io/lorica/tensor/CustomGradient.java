@@ -29,8 +29,8 @@ public final class CustomGradient {
      * libtorch's way to define such an operation is a C++ template, which has no Java mapping. What is mapped are hooks
      * on the nodes of the graph that may replace gradients. The node of an alias hands its gradient on as it is; so that
      * of an alias of the input is made the producer of the value, a hook before it computes all gradients, and the
-     * next puts the input's in the place of the value's. With several inputs, nodes of sums give the value's gradient
-     * to each of their aliases. No pass over the value is needed.
+     * next puts the input's in the place of the value's. With several inputs, the node of a concatenation of nothing gives
+     * an empty gradient to each of their aliases. No pass over the value is needed.
      *
      * Java's side of a hook is only weakly held by the native one, so the outermost scope holds it until it has run.
      */
@@ -95,17 +95,20 @@ public final class CustomGradient {
         }
     }
 
-    /** Makes a node the producer of {@code value} that gives its gradient to every one of {@code aliases}. */
+    /** Makes a node the producer of {@code value} that gives a gradient to every one of {@code aliases}. */
     private static Node distribute(Tensor value, List<Node> aliases) {
         Node all = aliases.getFirst();
-        for (Node next : aliases.subList(1, aliases.size())) {
-            produce(value.detach(), all);
-            produce(value.detach(), next);
-            Tensor one = Tensors.zeros(DType.F32, 1).requires_grad_(true);
-            Node sum = one.add(one).grad_fn();
-            sum.set_next_edge(0, new Edge(all, 0));
-            sum.set_next_edge(1, new Edge(next, 0));
-            all = sum;
+        if (aliases.size() > 1) {
+            Tensor nothing = Tensors.zeros(DType.F32, 0).requires_grad_(true);
+            TensorVector parts = new TensorVector(aliases.size());
+            for (int i = 0; i < aliases.size(); i++) {
+                parts.put(i, nothing);
+                produce(nothing.detach(), aliases.get(i));
+            }
+            all = torch.cat(parts, 0).grad_fn();
+            for (int i = 0; i < aliases.size(); i++) {
+                all.set_next_edge(i, new Edge(aliases.get(i), 0));
+            }
         }
         produce(value, all);
         return all;

@@ -8,24 +8,61 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.util.HashMap;
+import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptions;
 import org.bytedeco.pytorch.global.torch;
 
-/** A file mapped read-only into memory, and tensors that look into it. Closing unmaps it, which ends every view. */
+/**
+ * A file mapped read-only into memory, and tensors that look into it. Closing unmaps it, which ends every view. What is opened
+ * several times at once is mapped once, so that it counts once in the process's memory.
+ */
 final class MappedFile implements AutoCloseable {
+    private static final Map<Identity, Mapping> MAPPINGS = new HashMap<>();
+
     private final Path path;
-    private final Arena arena = Arena.ofShared();
-    private final MemorySegment bytes;
+    private final Mapping mapping;
+    private boolean closed;
+
+    /** A file as it is now. */
+    private record Identity(Object file, long size, FileTime modified) {
+        static Identity of(Path path) throws IOException {
+            BasicFileAttributes attributes = Files.readAttributes(path, BasicFileAttributes.class);
+            Object key = attributes.fileKey();
+            return new Identity(
+                    key == null ? path.toRealPath() : key, attributes.size(), attributes.lastModifiedTime());
+        }
+    }
+
+    private static final class Mapping {
+        private final Identity identity;
+        private final Arena arena = Arena.ofShared();
+        private final MemorySegment bytes;
+        private int users;
+
+        Mapping(Identity identity, Path path) throws IOException {
+            this.identity = identity;
+            try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
+                bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
+            } catch (IOException | RuntimeException e) {
+                arena.close();
+                throw e;
+            }
+        }
+    }
 
     private MappedFile(Path path) throws IOException {
         this.path = path;
-        try (FileChannel channel = FileChannel.open(path, StandardOpenOption.READ)) {
-            bytes = channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size(), arena);
-        } catch (IOException | RuntimeException e) {
-            arena.close();
-            throw e;
+        synchronized (MAPPINGS) {
+            Identity identity = Identity.of(path);
+            Mapping known = MAPPINGS.get(identity);
+            mapping = known == null ? new Mapping(identity, path) : known;
+            MAPPINGS.put(identity, mapping);
+            mapping.users++;
         }
     }
 
@@ -50,13 +87,13 @@ final class MappedFile implements AutoCloseable {
     }
 
     long size() {
-        return bytes.byteSize();
+        return mapping.bytes.byteSize();
     }
 
     /** The whole file; an access after {@link #close} throws. */
     MemorySegment bytes() {
         requireOpen();
-        return bytes;
+        return mapping.bytes;
     }
 
     /**
@@ -73,7 +110,7 @@ final class MappedFile implements AutoCloseable {
             if (count == 0) {
                 return torch.empty(shape, options, null);
             }
-            MemorySegment range = bytes.asSlice(offset, count * type.bytes());
+            MemorySegment range = mapping.bytes.asSlice(offset, count * type.bytes());
             if (range.address() % type.bytes() == 0) {
                 return torch.from_blob(new Address(range.address()), shape, options);
             }
@@ -87,20 +124,26 @@ final class MappedFile implements AutoCloseable {
     void unload() {
         requireOpen();
         if (size() > 0) {
-            bytes.unload();
+            mapping.bytes.unload();
         }
     }
 
     private void requireOpen() {
-        if (!arena.scope().isAlive()) {
+        if (closed) {
             throw new LoricaException.Internal(path + " was read after it was closed");
         }
     }
 
     @Override
     public void close() {
-        if (arena.scope().isAlive()) {
-            arena.close();
+        synchronized (MAPPINGS) {
+            if (!closed) {
+                closed = true;
+                if (--mapping.users == 0) {
+                    MAPPINGS.remove(mapping.identity);
+                    mapping.arena.close();
+                }
+            }
         }
     }
 

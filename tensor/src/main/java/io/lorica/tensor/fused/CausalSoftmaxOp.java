@@ -150,19 +150,19 @@ public record CausalSoftmaxOp(int window, double scale) {
         float[] row = x[0];
         int padded = Rows.padded(count);
         Arrays.fill(row, count, padded, Float.NEGATIVE_INFINITY); // e^-87 each: nothing in the sum
-        FloatVector largest = Rows.broadcast(Float.NEGATIVE_INFINITY);
+        FloatVector largest = Lanes.broadcast(Float.NEGATIVE_INFINITY);
         for (int i = 0; i < padded; i += Rows.LANES) {
             largest = largest.max(FloatVector.fromArray(Rows.FLOATS, row, i));
         }
         float top = largest.reduceLanes(VectorOperators.MAX);
-        FloatVector sum = Rows.broadcast(0);
+        FloatVector sum = Lanes.broadcast(0);
         for (int i = 0; i < padded; i += Rows.LANES) {
-            FloatVector e =
-                    Rows.exp(FloatVector.fromArray(Rows.FLOATS, row, i).sub(top).mul(scale));
+            FloatVector e = Lanes.exp(
+                    FloatVector.fromArray(Rows.FLOATS, row, i).sub(top).mul(scale));
             e.intoArray(row, i);
             sum = sum.add(e);
         }
-        float share = 1 / Rows.sum(sum);
+        float share = 1 / Lanes.sum(sum);
         for (int i = 0; i < padded; i += Rows.LANES) {
             FloatVector.fromArray(Rows.FLOATS, row, i).mul(share).intoArray(row, i);
         }
@@ -172,11 +172,11 @@ public record CausalSoftmaxOp(int window, double scale) {
         float[] d = x[0];
         float[] p = x[1];
         int padded = Rows.padded(count);
-        FloatVector sum = Rows.broadcast(0);
+        FloatVector sum = Lanes.broadcast(0);
         for (int i = 0; i < padded; i += Rows.LANES) {
             sum = FloatVector.fromArray(Rows.FLOATS, p, i).fma(FloatVector.fromArray(Rows.FLOATS, d, i), sum);
         }
-        float dot = Rows.sum(sum);
+        float dot = Lanes.sum(sum);
         for (int i = 0; i < padded; i += Rows.LANES) {
             FloatVector.fromArray(Rows.FLOATS, d, i)
                     .sub(dot)

@@ -37,21 +37,21 @@ public final class CrossEntropyOp {
             float[] z = buffers[0];
             float target = z[(int) wanted[r]];
             Arrays.fill(z, n, z.length, Float.NEGATIVE_INFINITY); // e^-87 each: nothing in the sum
-            FloatVector largest = Rows.broadcast(Float.NEGATIVE_INFINITY);
+            FloatVector largest = Lanes.broadcast(Float.NEGATIVE_INFINITY);
             for (int i = 0; i < z.length; i += Rows.LANES) {
                 largest = largest.max(FloatVector.fromArray(Rows.FLOATS, z, i));
             }
             float top = largest.reduceLanes(VectorOperators.MAX);
             double sum = 0;
             for (int from = 0; from < z.length; from += CHUNK) {
-                FloatVector part = Rows.broadcast(0);
+                FloatVector part = Lanes.broadcast(0);
                 for (int i = from; i < Math.min(z.length, from + CHUNK); i += Rows.LANES) {
                     FloatVector e =
-                            Rows.exp(FloatVector.fromArray(Rows.FLOATS, z, i).sub(top));
+                            Lanes.exp(FloatVector.fromArray(Rows.FLOATS, z, i).sub(top));
                     e.intoArray(z, i);
                     part = part.add(e);
                 }
-                sum += Rows.sum(part);
+                sum += Lanes.sum(part);
             }
             float share = (float) (scale / sum);
             for (int i = 0; i < z.length; i += Rows.LANES) {

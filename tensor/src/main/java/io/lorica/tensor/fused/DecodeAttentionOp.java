@@ -143,12 +143,12 @@ public record DecodeAttentionOp(int heads, int keyHeads, int headDim, int window
                 for (int key = 0; key < keys; key++) {
                     rows.read(start + (long) i * stride + (long) key * headDim, headDim, x[1]);
                     for (int j = key * group; j < (key + 1) * group; j++) {
-                        FloatVector dot = Rows.broadcast(0);
+                        FloatVector dot = Lanes.broadcast(0);
                         for (int c = 0; c < width; c += Rows.LANES) {
                             dot = FloatVector.fromArray(Rows.FLOATS, x[0], j * width + c)
                                     .fma(FloatVector.fromArray(Rows.FLOATS, x[1], c), dot);
                         }
-                        x[3 + j][at + i] = Rows.sum(dot);
+                        x[3 + j][at + i] = Lanes.sum(dot);
                     }
                 }
             }
@@ -161,7 +161,7 @@ public record DecodeAttentionOp(int heads, int keyHeads, int headDim, int window
                 for (int key = 0; key < keys; key++) {
                     rows.read(start + (long) i * stride + (long) key * headDim, headDim, x[1]);
                     for (int j = key * group; j < (key + 1) * group; j++) {
-                        FloatVector weight = Rows.broadcast(x[3 + j][at + i]);
+                        FloatVector weight = Lanes.broadcast(x[3 + j][at + i]);
                         for (int c = 0; c < width; c += Rows.LANES) {
                             FloatVector.fromArray(Rows.FLOATS, x[1], c)
                                     .fma(weight, FloatVector.fromArray(Rows.FLOATS, x[2], j * width + c))

@@ -2,12 +2,7 @@ package io.lorica.tensor.fused;
 
 import io.lorica.tensor.Int8Matrix;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
-import jdk.incubator.vector.ByteVector;
 import jdk.incubator.vector.FloatVector;
-import jdk.incubator.vector.VectorOperators;
-import jdk.incubator.vector.VectorShape;
-import jdk.incubator.vector.VectorSpecies;
 import org.bytedeco.pytorch.Tensor;
 
 /** Products of one row with a matrix whose rows lie one after another: a dot product for each output. */
@@ -15,12 +10,8 @@ final class Dots {
     /** Outputs that one call of a kernel computes: a call costs as much as some of them. */
     private static final int BLOCK = 64;
 
-    private static final VectorSpecies<Integer> INTS = VectorSpecies.of(int.class, Rows.FLOATS.vectorShape());
-    private static final VectorSpecies<Byte> BYTES =
-            VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, Rows.FLOATS.vectorBitSize() / 4)));
-
     /** Whether as many bytes as {@link Rows#LANES} are a vector of their own. */
-    static final boolean BYTEWISE = BYTES.length() == Rows.LANES;
+    static final boolean BYTEWISE = Lanes.BYTES.length() == Rows.LANES;
 
     private Dots() {}
 
@@ -57,8 +48,8 @@ final class Dots {
         float[] x = b[0];
         long at = (long) block * BLOCK * x.length;
         for (int r = 0; r < n; r++) {
-            FloatVector even = Rows.broadcast(0);
-            FloatVector odd = Rows.broadcast(0);
+            FloatVector even = Lanes.broadcast(0);
+            FloatVector odd = Lanes.broadcast(0);
             int i = 0;
             for (; i < x.length - Rows.LANES; i += 2 * Rows.LANES) {
                 even = memory.vector(at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
@@ -68,7 +59,7 @@ final class Dots {
             if (i < x.length) {
                 even = memory.vector(at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
             }
-            b[1][r] = Rows.sum(even.add(odd));
+            b[1][r] = Lanes.sum(even.add(odd));
             at += x.length;
         }
     }
@@ -78,21 +69,15 @@ final class Dots {
         long at = (long) block * BLOCK * x.length;
         scales.read((long) block * BLOCK, n, b[2]);
         for (int r = 0; r < n; r++) {
-            FloatVector even = Rows.broadcast(0);
-            FloatVector odd = Rows.broadcast(0);
+            FloatVector even = Lanes.broadcast(0);
+            FloatVector odd = Lanes.broadcast(0);
             for (int i = 0; i < x.length; i += 2 * Rows.LANES) {
-                even = codes(memory, at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
-                odd = codes(memory, at + i + Rows.LANES)
+                even = Lanes.codes(memory, at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
+                odd = Lanes.codes(memory, at + i + Rows.LANES)
                         .fma(FloatVector.fromArray(Rows.FLOATS, x, i + Rows.LANES), odd);
             }
-            b[1][r] = b[2][r] * Rows.sum(even.add(odd));
+            b[1][r] = b[2][r] * Lanes.sum(even.add(odd));
             at += x.length;
         }
-    }
-
-    private static FloatVector codes(MemorySegment memory, long at) {
-        return (FloatVector) ByteVector.fromMemorySegment(BYTES, memory, at, ByteOrder.LITTLE_ENDIAN)
-                .convertShape(VectorOperators.B2I, INTS, 0)
-                .convertShape(VectorOperators.I2F, Rows.FLOATS, 0);
     }
 }

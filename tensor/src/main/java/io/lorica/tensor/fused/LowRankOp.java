@@ -81,6 +81,12 @@ public final class LowRankOp {
         Rows memory = product.memory().rows();
         int in = product.in();
         int out = product.out();
+        if (in % Rows.LANES == 0 && out % Rows.LANES == 0) {
+            Kernels.call((rank, n, b) -> dots(memory, piece.a(), rank, n, factor, b), piece.rank(), in, x);
+            Kernels.call((rank, n, b) -> mix(memory, piece.b(), rank, n, b), piece.rank(), out, x);
+            return;
+        }
+        // Rows that are no whole vectors are copied first, and filled up with zeros.
         for (int j = 0; j < piece.rank(); j++) {
             memory.read(piece.a() + (long) j * in, in, x[2]);
             Kernels.call(LowRankOp::dot, j, in, x);
@@ -92,20 +98,70 @@ public final class LowRankOp {
         }
     }
 
+    /** {@code h = factor A x}, the factor read where it lies. */
+    private static void dots(Rows memory, long a, int rank, int n, float factor, float[][] b) {
+        float[] x = b[0];
+        long at = a;
+        for (int j = 0; j < rank; j++) {
+            FloatVector even = Lanes.broadcast(0);
+            FloatVector odd = Lanes.broadcast(0);
+            int i = 0;
+            for (; i < n - Rows.LANES; i += 2 * Rows.LANES) {
+                even = memory.vector(at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
+                odd = memory.vector(at + i + Rows.LANES)
+                        .fma(FloatVector.fromArray(Rows.FLOATS, x, i + Rows.LANES), odd);
+            }
+            if (i < n) {
+                even = memory.vector(at + i).fma(FloatVector.fromArray(Rows.FLOATS, x, i), even);
+            }
+            b[3][j] = factor * Lanes.sum(even.add(odd));
+            at += n;
+        }
+    }
+
+    /** {@code y += B h}, the factor read where it lies, four of its ranks at a time. */
+    private static void mix(Rows memory, long b, int rank, int n, float[][] x) {
+        float[] y = x[1];
+        int j = 0;
+        for (; j + 3 < rank; j += 4) {
+            FloatVector h0 = Lanes.broadcast(x[3][j]);
+            FloatVector h1 = Lanes.broadcast(x[3][j + 1]);
+            FloatVector h2 = Lanes.broadcast(x[3][j + 2]);
+            FloatVector h3 = Lanes.broadcast(x[3][j + 3]);
+            long at = b + (long) j * n;
+            for (int i = 0; i < n; i += Rows.LANES) {
+                FloatVector left = memory.vector(at + i).fma(h0, FloatVector.fromArray(Rows.FLOATS, y, i));
+                FloatVector right = memory.vector(at + n + i).mul(h1);
+                left = memory.vector(at + 2L * n + i).fma(h2, left);
+                right = memory.vector(at + 3L * n + i).fma(h3, right);
+                left.add(right).intoArray(y, i);
+            }
+        }
+        for (; j < rank; j++) {
+            FloatVector last = Lanes.broadcast(x[3][j]);
+            long at = b + (long) j * n;
+            for (int i = 0; i < n; i += Rows.LANES) {
+                memory.vector(at + i)
+                        .fma(last, FloatVector.fromArray(Rows.FLOATS, y, i))
+                        .intoArray(y, i);
+            }
+        }
+    }
+
     /** {@code h[j] = a . x}. */
     private static void dot(int j, int n, float[][] x) {
         int padded = Rows.padded(n);
-        FloatVector sum = Rows.broadcast(0);
+        FloatVector sum = Lanes.broadcast(0);
         for (int i = 0; i < padded; i += Rows.LANES) {
             sum = FloatVector.fromArray(Rows.FLOATS, x[0], i).fma(FloatVector.fromArray(Rows.FLOATS, x[2], i), sum);
         }
-        x[3][j] = Rows.sum(sum);
+        x[3][j] = Lanes.sum(sum);
     }
 
     /** {@code y += h[j] b}. */
     private static void mix(int j, int n, float[][] x) {
         int padded = Rows.padded(n);
-        FloatVector h = Rows.broadcast(x[3][j]);
+        FloatVector h = Lanes.broadcast(x[3][j]);
         for (int i = 0; i < padded; i += Rows.LANES) {
             FloatVector.fromArray(Rows.FLOATS, x[2], i)
                     .fma(h, FloatVector.fromArray(Rows.FLOATS, x[1], i))

@@ -61,16 +61,16 @@ public final class RmsNormOp {
         boolean rounds = out.rounds();
         Kernels.apply(x.numel(), width, List.of(new Rows(x)), List.of(out), (r, n, buffers) -> {
             float[] row = buffers[0];
-            FloatVector sum = Rows.broadcast(0);
+            FloatVector sum = Lanes.broadcast(0);
             for (int i = 0; i < row.length; i += Rows.LANES) {
                 FloatVector v = FloatVector.fromArray(Rows.FLOATS, row, i);
                 sum = v.fma(v, sum);
             }
-            float s = (float) (1 / Math.sqrt(Rows.sum(sum) / n + eps));
+            float s = (float) (1 / Math.sqrt(Lanes.sum(sum) / n + eps));
             inverse[r] = s;
             for (int i = 0; i < row.length; i += Rows.LANES) {
                 FloatVector v = FloatVector.fromArray(Rows.FLOATS, row, i).mul(s);
-                FloatVector normal = rounds ? Rows.rounded(v) : v;
+                FloatVector normal = rounds ? Lanes.rounded(v) : v;
                 normal.mul(FloatVector.fromArray(Rows.FLOATS, w, i)).intoArray(row, i);
             }
         });
@@ -85,7 +85,7 @@ public final class RmsNormOp {
         Kernels.apply(input.numel(), width, inputs, List.of(new Rows(result)), (r, n, buffers) -> {
             float[] t = buffers[0];
             float[] x = buffers[1];
-            FloatVector sum = Rows.broadcast(0);
+            FloatVector sum = Lanes.broadcast(0);
             for (int i = 0; i < x.length; i += Rows.LANES) {
                 FloatVector wdy =
                         FloatVector.fromArray(Rows.FLOATS, t, i).mul(FloatVector.fromArray(Rows.FLOATS, w, i));
@@ -93,7 +93,7 @@ public final class RmsNormOp {
                 sum = wdy.fma(FloatVector.fromArray(Rows.FLOATS, x, i), sum);
             }
             float s = inverse[r];
-            float c = Rows.sum(sum) / n * s * s * s;
+            float c = Lanes.sum(sum) / n * s * s * s;
             for (int i = 0; i < x.length; i += Rows.LANES) {
                 FloatVector.fromArray(Rows.FLOATS, t, i)
                         .mul(s)

@@ -57,16 +57,12 @@ public final class SwiGluOp {
             float[] u = buffers[1];
             for (int i = 0; i < g.length; i += Rows.LANES) {
                 FloatVector v = FloatVector.fromArray(Rows.FLOATS, g, i);
-                FloatVector silu = v.mul(sigmoid(v));
+                FloatVector silu = v.mul(Lanes.sigmoid(v));
                 FloatVector.fromArray(Rows.FLOATS, u, i)
-                        .mul(rounds ? Rows.rounded(silu) : silu)
+                        .mul(rounds ? Lanes.rounded(silu) : silu)
                         .intoArray(g, i);
             }
         });
-    }
-
-    private static FloatVector sigmoid(FloatVector v) {
-        return Rows.broadcast(1).div(Rows.exp(v.neg()).add(1));
     }
 
     private static List<Tensor> backward(Tensor gate, Tensor up, Tensor gradient) {
@@ -81,7 +77,7 @@ public final class SwiGluOp {
             for (int i = 0; i < g.length; i += Rows.LANES) {
                 FloatVector v = FloatVector.fromArray(Rows.FLOATS, g, i);
                 FloatVector dv = FloatVector.fromArray(Rows.FLOATS, d, i);
-                FloatVector p = sigmoid(v);
+                FloatVector p = Lanes.sigmoid(v);
                 FloatVector slope = p.mul(v.mul(p.neg().add(1)).add(1));
                 dv.mul(FloatVector.fromArray(Rows.FLOATS, u, i)).mul(slope).intoArray(g, i);
                 dv.mul(v).mul(p).intoArray(u, i);

@@ -81,6 +81,20 @@ class FusedOpsTest {
     }
 
     @ParameterizedTest
+    @EnumSource(names = {"F32", "BF16", "F64"})
+    void finite_oneElementOfMany_isSeen(DType type) {
+        for (double bad : new double[] {Double.NaN, Double.POSITIVE_INFINITY, Double.NEGATIVE_INFINITY}) {
+            for (long at : new long[] {0, 1023, 2050}) {
+                Tensor x = random(type, 3, 684);
+                assertThat(Finite.all(x)).isTrue();
+                x.view(2052).narrow(0, at, 1).fill_(new Scalar(bad));
+                assertThat(Finite.all(x)).as("%s at %d", bad, at).isFalse();
+            }
+        }
+        assertThat(Finite.all(random(type, 0, 5))).isTrue();
+    }
+
+    @ParameterizedTest
     @EnumSource(names = {"F32", "BF16"})
     void swiGlu_gateAndUp_equalLibtorch(DType type) {
         Tensor other = random(type, 5, 333);
@@ -177,7 +191,7 @@ class FusedOpsTest {
         float[] row = Rows.scratch(Rows.LANES);
         for (float x = -86.9f; x < 87; x += 0.377f) {
             java.util.Arrays.fill(row, x);
-            Rows.exp(jdk.incubator.vector.FloatVector.fromArray(Rows.FLOATS, row, 0))
+            Lanes.exp(jdk.incubator.vector.FloatVector.fromArray(Rows.FLOATS, row, 0))
                     .intoArray(row, 0);
             assertThat(row[0] / Math.exp(x)).isBetween(1 - 3e-7, 1 + 3e-7);
         }
