@@ -11,6 +11,7 @@ import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.TensorSource;
 import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.Finite;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -151,7 +152,7 @@ final class AdapterFiles {
                 return false;
             }
             target.copy_(value);
-            if (!target.isfinite().all().item_bool()) {
+            if (!Finite.all(target)) {
                 faults.add(key + " holds numbers that are not finite");
                 return false;
             }

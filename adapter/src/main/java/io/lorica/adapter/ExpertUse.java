@@ -7,7 +7,7 @@ import java.util.Arrays;
  *
  * @param visits tokens that were sent to each expert
  * @param probabilities the router's probabilities of each, summed over tokens
- * @param choices experts per token, {@code K}
+ * @param choices experts per token, {@code K}, or the most where tokens differ
  */
 public record ExpertUse(long tokens, long[] visits, double[] probabilities, int choices) {
 

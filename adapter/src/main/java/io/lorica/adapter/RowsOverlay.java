@@ -6,10 +6,8 @@ import io.lorica.model.Linear;
 import io.lorica.model.Pass;
 import io.lorica.model.Site;
 import io.lorica.model.VisualRows;
-import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -32,21 +30,23 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
             Map<Site, ? extends RowAdapter> sites, Map<FeedForward, ? extends FeedForward.Overlay> blocks) {}
 
     /**
-     * Rows that belong together.
+     * Whose rows they are.
      *
-     * @param count how many follow those of the range before
      * @param pass of these rows: their dropout, their facts
      */
-    public record Range(int count, Adapters adapters, Pass pass) {}
+    public record Owner(Adapters adapters, Pass pass) {}
 
-    /** All rows of a call, range by range. A single range has all rows, however many they are. */
-    public record Ranges(List<Range> ranges) implements Pass.Facts {
-        public Ranges {
-            ranges = List.copyOf(ranges);
+    /** All rows of a call, range by range. */
+    public record Ranges(RowRanges<Owner> ranges) implements Pass.Facts {
+
+        private boolean anyAt(Site site) {
+            return ranges.all().stream()
+                    .anyMatch(range -> range.owner().adapters().sites().containsKey(site));
         }
 
-        public static Ranges of(Range range) {
-            return new Ranges(List.of(range));
+        private boolean anyAt(FeedForward block) {
+            return ranges.all().stream()
+                    .anyMatch(range -> range.owner().adapters().blocks().containsKey(block));
         }
     }
 
@@ -85,21 +85,21 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
     }
 
     private static Tensor adapt(Site site, Tensor x, Tensor base, Pass pass) {
-        if (!(pass.facts() instanceof Ranges all)
-                || all.ranges().stream()
-                        .noneMatch(range -> range.adapters().sites().containsKey(site))) {
+        if (!(pass.facts() instanceof Ranges told) || !told.anyAt(site)) {
             return base;
         }
         try (Scope scope = Scope.open()) {
-            List<Tensor> inputs = split(x, all, site.name());
-            List<Tensor> outputs = split(base, all, site.name());
+            List<RowRanges.Range<Owner>> ranges = told.ranges().over(x.size(0), site.name());
+            List<Tensor> inputs = split(x, ranges);
+            List<Tensor> outputs = split(base, ranges);
             List<Tensor> adapted = new ArrayList<>();
-            List<Pass> passes = passes(all, pass);
-            for (int i = 0; i < inputs.size(); i++) {
-                Range range = all.ranges().get(i);
-                @Nullable RowAdapter adapter = range.adapters().sites().get(site);
+            for (int i = 0; i < ranges.size(); i++) {
+                RowRanges.Range<Owner> range = ranges.get(i);
+                @Nullable RowAdapter adapter = range.owner().adapters().sites().get(site);
                 adapted.add(
-                        adapter == null ? outputs.get(i) : adapter.adapt(inputs.get(i), outputs.get(i), passes.get(i)));
+                        adapter == null
+                                ? outputs.get(i)
+                                : adapter.adapt(inputs.get(i), outputs.get(i), own(range, pass, ranges.size())));
             }
             return scope.keep(joined(adapted));
         }
@@ -111,29 +111,30 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
      */
     @Override
     public Tensor forward(FeedForward block, Tensor x, Pass pass) {
-        if (!(pass.facts() instanceof Ranges all)
-                || all.ranges().stream()
-                        .noneMatch(range -> range.adapters().blocks().containsKey(block))) {
+        if (!(pass.facts() instanceof Ranges told) || !told.anyAt(block)) {
             return block.plain(x, pass);
         }
         try (Scope scope = Scope.open()) {
-            List<Tensor> inputs = split(x, all, block.name());
+            List<RowRanges.Range<Owner>> ranges = told.ranges().over(x.size(0), block.name());
+            List<Tensor> inputs = split(x, ranges);
             List<Tensor> outputs = new ArrayList<>();
-            List<Pass> passes = passes(all, pass);
             boolean together =
-                    inputs.size() > 1 && block.gate().overlaid() && block.up().overlaid();
-            List<Tensor> gates = together ? split(block.gate().base(x), all, block.name()) : List.of();
-            List<Tensor> ups = together ? split(block.up().base(x), all, block.name()) : List.of();
-            for (int i = 0; i < inputs.size(); i++) {
-                Range range = all.ranges().get(i);
-                Pass own = together
-                        ? passes.get(i).knowing(new Begun(block, inputs.get(i), gates.get(i), ups.get(i)))
-                        : passes.get(i);
+                    ranges.size() > 1 && block.gate().overlaid() && block.up().overlaid();
+            List<Tensor> gates = together ? split(block.gate().base(x), ranges) : List.of();
+            List<Tensor> ups = together ? split(block.up().base(x), ranges) : List.of();
+            for (int i = 0; i < ranges.size(); i++) {
+                RowRanges.Range<Owner> range = ranges.get(i);
+                Pass own = own(range, pass, ranges.size());
+                if (together) {
+                    own = own.knowing(new Begun(block, inputs.get(i), gates.get(i), ups.get(i)));
+                }
                 FeedForward.@Nullable Overlay adapter =
-                        range.adapters().blocks().get(block);
+                        range.owner().adapters().blocks().get(block);
                 outputs.add(
                         adapter == null
-                                ? block.plain(inputs.get(i), own.with(Ranges.of(range)))
+                                ? block.plain(
+                                        inputs.get(i),
+                                        own.with(new Ranges(RowRanges.only(range.count(), range.owner()))))
                                 : adapter.forward(block, inputs.get(i), own));
             }
             return scope.keep(joined(outputs));
@@ -152,32 +153,19 @@ public final class RowsOverlay implements Linear.Overlay, Embedding.Overlay, Fee
         }
     }
 
-    /** Each range's own pass, which is told which of its rows are of images. */
-    private static List<Pass> passes(Ranges all, Pass pass) {
+    /** A range's own pass, which is told which of its rows are of images. */
+    private static Pass own(RowRanges.Range<Owner> range, Pass pass, int ranges) {
         VisualRows visual = pass.visual();
-        if (visual == null || all.ranges().size() == 1) {
-            return all.ranges().stream()
-                    .map(range -> range.pass().seeing(visual))
-                    .toList();
-        }
-        List<Pass> passes = new ArrayList<>();
-        int first = 0;
-        for (Range range : all.ranges()) {
-            passes.add(range.pass().seeing(visual.part(first, range.count())));
-            first += range.count();
-        }
-        return passes;
+        return range.owner()
+                .pass()
+                .seeing(visual == null || ranges == 1 ? visual : visual.part(range.from(), range.count()));
     }
 
-    private static List<Tensor> split(Tensor rows, Ranges all, String where) {
-        if (all.ranges().size() == 1) {
+    private static List<Tensor> split(Tensor rows, List<RowRanges.Range<Owner>> ranges) {
+        if (ranges.size() == 1) {
             return List.of(rows);
         }
-        long[] counts = all.ranges().stream().mapToLong(Range::count).toArray();
-        if (Arrays.stream(counts).sum() != rows.size(0)) {
-            throw new LoricaException.Internal("the call says which adapters "
-                    + Arrays.stream(counts).sum() + " rows have, but " + where + " computes " + rows.size(0));
-        }
+        long[] counts = ranges.stream().mapToLong(RowRanges.Range::count).toArray();
         // Its gradient is put together once; those of narrow() would be whole matrices of zeros, one by one.
         TensorVector parts = torch.split(rows, counts, 0);
         return List.of(parts.get());

@@ -12,7 +12,7 @@ public interface Scales {
     /** In the order of training. */
     List<Rates> scales();
 
-    /** The scale in use outside training: the first unless chosen otherwise. */
+    /** The scale in use outside training, by passes that read no recordings: the first unless chosen otherwise. */
     Rates inUse();
 
     /**
@@ -23,6 +23,6 @@ public interface Scales {
      */
     void use(Rates rates);
 
-    /** Trains at that scale from now on. */
+    /** Trains at that scale from now on, in passes that read no recordings; others are at their recordings' rates. */
     void train(Rates rates);
 }

@@ -287,12 +287,14 @@ class MmLoraMethodTest extends MethodContract {
                 Grad _ = Grad.disabled()) {
             Batch one = TinyModels.aboutPicture(seeing, QUESTION);
             long[] ids = Tensors.longs(one.tokens());
-            List<RowsOverlay.Range> ranges = adapters.values().stream()
-                    .map(each -> new RowsOverlay.Range(ids.length, each, Pass.inference()))
+            List<RowsOverlay.Owner> owners = adapters.values().stream()
+                    .map(each -> new RowsOverlay.Owner(each, Pass.inference()))
                     .toList();
+            RowsOverlay.Ranges ranges =
+                    new RowsOverlay.Ranges(RowRanges.joining(new int[] {ids.length, ids.length}, owners));
             Batch both =
                     Batch.of(List.of(ids, ids)).withImages(torch.cat(new TensorVector(one.images(), one.images()), 0));
-            Tensor hidden = seeing.hidden(both, Pass.inference().with(new RowsOverlay.Ranges(ranges)));
+            Tensor hidden = seeing.hidden(both, Pass.inference().with(ranges));
             for (String name : alone.keySet()) {
                 Tensor own = hidden.narrow(0, name.equals("a") ? 0 : ids.length, ids.length);
                 float[] logits = Tensors.floats(seeing.head().forward(own, Pass.inference()));

@@ -21,11 +21,8 @@ import picocli.CommandLine.Option;
         header = "Train adapters together on one base, and each in a process of its own, and compare.",
         description =
                 "The same jobs three ways: 'lorica train --jobs', one process each side by side, and one process each"
-                        + " in turn. Settings are those of 'lorica train'.",
-        footer = {
-            "",
-            "Example: lorica bench jobs --data gsm8k/train.jsonl --set method=mixlora --set target_modules=all-linear"
-        })
+                        + " in turn. Settings are those of 'lorica train'; the first steps are not timed.",
+        footer = {"", "Example: lorica bench jobs --data gsm8k/train.jsonl --set method=mixlora --set max_steps=16"})
 final class BenchJobsCommand implements Callable<Integer> {
 
     @Option(names = "--model", defaultValue = "smollm2-135m-instruct", description = "Base model.")
@@ -63,6 +60,11 @@ final class BenchJobsCommand implements Callable<Integer> {
             throw new LoricaException.BadInput("--jobs is " + jobs + ", but must be at least 1");
         }
         ObjectNode settings = Settings.read(null, set);
+        if (settings.path("max_steps").asInt(0) <= JobsBench.WARM_UP) {
+            throw new LoricaException.BadInput(
+                    "max_steps is " + settings.path("max_steps").asText("not set") + ", but the first "
+                            + JobsBench.WARM_UP + " steps are not timed; set more, for example --set max_steps=16");
+        }
         if (!settings.has("held_out")) {
             settings.put("held_out", 0);
         }
@@ -86,14 +88,15 @@ final class BenchJobsCommand implements Callable<Integer> {
             return;
         }
         JobsBench.Way together = ways.getFirst();
-        Table table = new Table("way", "peak, MiB", "less by", "ms/token", "less by");
+        Table table = new Table("way", "peak, MiB", "less by", "ms/token", "less by", "all, s");
         for (JobsBench.Way way : ways) {
             table.row(
                     way.name(),
                     way.peakBytes() >> 20,
                     less((double) together.peakBytes(), (double) way.peakBytes()),
                     String.format(Locale.ROOT, "%.3f", 1000 * way.secondsPerToken()),
-                    less(together.secondsPerToken(), way.secondsPerToken()));
+                    less(together.secondsPerToken(), way.secondsPerToken()),
+                    String.format(Locale.ROOT, "%.0f", way.wallSeconds()));
         }
         console.print(table.text());
     }

@@ -13,16 +13,18 @@ import java.util.Objects;
 
 /**
  * The YAML file of {@code lorica train --jobs}: {@code model}, {@code defaults} (settings of every job), {@code jobs} (a list,
- * each with {@code name}, perhaps {@code start_after}, and settings of its own, which stand before the defaults) and {@code
- * pass_tokens}. Settings are those of {@code lorica train}.
+ * each with {@code name}, perhaps {@code start_after}, and settings of its own, which stand before the defaults), {@code
+ * pass_tokens} and {@code lanes}. Settings are those of {@code lorica train}.
  */
-record JobsFile(List<JobGroup.Job> jobs, int passTokens) {
+record JobsFile(List<JobGroup.Job> jobs, JobGroup.Sharing sharing) {
 
     /** @param resume whether jobs with a checkpoint go on from it */
     static JobsFile read(Path file, boolean resume) {
         Options options = new Options(Settings.read(file, List.of()), file.toString());
         String model = options.text("model", "");
-        int passTokens = options.integer("pass_tokens", JobGroup.PASS_TOKENS, 1, Integer.MAX_VALUE);
+        JobGroup.Sharing sharing = new JobGroup.Sharing(
+                options.integer("pass_tokens", JobGroup.PASS_TOKENS, 1, Integer.MAX_VALUE),
+                options.integer("lanes", 0, 0, 1 << 10));
         JsonNode defaults = options.take("defaults").orElse(null);
         JsonNode list = options.take("jobs").orElse(null);
         options.refuseUnknown();
@@ -43,7 +45,7 @@ record JobsFile(List<JobGroup.Job> jobs, int passTokens) {
             settings.setAll(own);
             jobs.add(job(Settings.numbers(settings), model, file + ": jobs[" + i + "]", resume));
         }
-        return new JobsFile(jobs, passTokens);
+        return new JobsFile(jobs, sharing);
     }
 
     private static JobGroup.Job job(ObjectNode settings, String model, String where, boolean resume) {

@@ -38,7 +38,7 @@ final class TrainJobs {
         }
         try (Board board = new Board(console);
                 FetchProgress fetch = new FetchProgress(console);
-                JobGroup group = JobGroup.prepare(waiting, jobs.passTokens(), ModelStore.standard(fetch), board::of);
+                JobGroup group = JobGroup.prepare(waiting, jobs.sharing(), ModelStore.standard(fetch), board::of);
                 Interrupt _ = new Interrupt(group::stop, console)) {
             group.tasks().forEach(this::describe);
             List<JobGroup.Result> results = group.run();
@@ -122,7 +122,7 @@ final class TrainJobs {
         return Double.isNaN(value) ? "-" : String.format(Locale.ROOT, "%.4f", value);
     }
 
-    /** One bar for all jobs, with the newest loss of each. */
+    /** One bar for all jobs, with the newest loss of each. Jobs may tell of themselves from several threads. */
     private static final class Board implements AutoCloseable {
         private final Console console;
         private final Map<String, Double> losses = new LinkedHashMap<>();
@@ -138,19 +138,12 @@ final class TrainJobs {
             return new TrainListener() {
                 @Override
                 public void started(long totalSteps, long firstStep) {
-                    totals.put(job, totalSteps - firstStep);
-                    Board.this.done();
-                    long all =
-                            totals.values().stream().mapToLong(Long::longValue).sum();
-                    progress = new Progress(console, "train", all, "steps", 1);
+                    begin(job, totalSteps - firstStep);
                 }
 
                 @Override
                 public void step(Step step) {
-                    losses.put(job, step.loss());
-                    if (progress != null) {
-                        progress.at(++steps, text());
-                    }
+                    advance(job, step.loss());
                 }
 
                 @Override
@@ -165,6 +158,20 @@ final class TrainJobs {
             };
         }
 
+        private synchronized void begin(String job, long steps) {
+            totals.put(job, steps);
+            done();
+            long all = totals.values().stream().mapToLong(Long::longValue).sum();
+            progress = new Progress(console, "train", all, "steps", 1);
+        }
+
+        private synchronized void advance(String job, double loss) {
+            losses.put(job, loss);
+            if (progress != null) {
+                progress.at(++steps, text());
+            }
+        }
+
         private String text() {
             StringBuilder text = new StringBuilder();
             losses.forEach((job, loss) -> text.append("%s %.3f  ".formatted(job, loss)));
@@ -172,7 +179,7 @@ final class TrainJobs {
         }
 
         /** Takes the bar off the terminal, so that lines may follow. */
-        void done() {
+        synchronized void done() {
             if (progress != null) {
                 progress.close();
             }

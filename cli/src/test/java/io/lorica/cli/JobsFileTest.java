@@ -35,7 +35,7 @@ class JobsFileTest {
                   - {name: one, data: a.jsonl, out: runs/one}
                   - {name: two, data: b.jsonl, out: runs/two, learning_rate: 2e-4, method: mola, start_after: 3}
                 """);
-        assertThat(file.passTokens()).isEqualTo(300);
+        assertThat(file.sharing().passTokens()).isEqualTo(300);
         JobGroup.Job one = file.jobs().getFirst();
         JobGroup.Job two = file.jobs().getLast();
         assertThat(one.spec().training().learningRate()).isEqualTo(1e-3);

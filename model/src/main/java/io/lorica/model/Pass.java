@@ -1,10 +1,8 @@
 package io.lorica.model;
 
 import io.lorica.tensor.Seed;
-import org.bytedeco.pytorch.GeneratorOptional;
-import org.bytedeco.pytorch.Scalar;
+import io.lorica.tensor.fused.DropoutOp;
 import org.bytedeco.pytorch.Tensor;
-import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,6 +13,7 @@ import org.jspecify.annotations.Nullable;
  *     equal seed draws the same numbers
  * @param facts what whoever attached the overlays tells them about this call; null where there is nothing to tell
  * @param visual which rows are tokens of images, in a model's blocks; null where none is
+ * @param rates at which recordings are compressed that the call reads; null where it reads none
  * @param known frozen products that were computed before, with other rows; null where there are none
  */
 public record Pass(
@@ -22,6 +21,7 @@ public record Pass(
         Seed dropout,
         @Nullable Facts facts,
         @Nullable VisualRows visual,
+        @Nullable Rates rates,
         @Nullable Known known) {
 
     /** What overlays of one kind need to know about a call, for example which rows belong to which adapter. */
@@ -34,29 +34,34 @@ public record Pass(
         Tensor product(Linear site, Tensor x);
     }
 
-    private static final Pass INFERENCE = new Pass(false, new Seed(0), null, null, null);
+    private static final Pass INFERENCE = new Pass(false, new Seed(0), null, null, null, null);
 
     public static Pass inference() {
         return INFERENCE;
     }
 
     public static Pass training(Seed dropout) {
-        return new Pass(true, dropout, null, null, null);
+        return new Pass(true, dropout, null, null, null, null);
     }
 
     /** The same call, with facts for its overlays. */
     public Pass with(Facts value) {
-        return new Pass(training, dropout, value, visual, known);
+        return new Pass(training, dropout, value, visual, rates, known);
     }
 
     /** The same call, whose rows are of images and of language. */
     public Pass seeing(@Nullable VisualRows rows) {
-        return new Pass(training, dropout, facts, rows, known);
+        return new Pass(training, dropout, facts, rows, rates, known);
+    }
+
+    /** The same call, which reads recordings at these rates. */
+    public Pass at(Rates scale) {
+        return new Pass(training, dropout, facts, visual, scale, known);
     }
 
     /** The same call, of which some products are known. */
     public Pass knowing(Known products) {
-        return new Pass(training, dropout, facts, visual, products);
+        return new Pass(training, dropout, facts, visual, rates, products);
     }
 
     /**
@@ -69,11 +74,6 @@ public record Pass(
         if (!training || probability == 0) {
             return x;
         }
-        try (GeneratorOptional generator = dropout.of(stream).generator()) {
-            Tensor keep = torch.empty_like(x.detach()).bernoulli_(1 - probability, generator);
-            try (Scalar scale = new Scalar(1 - probability)) {
-                return x.mul(keep.div_(scale));
-            }
-        }
+        return DropoutOp.apply(x, probability, dropout.of(stream));
     }
 }

@@ -1,5 +1,6 @@
 package io.lorica.train;
 
+import io.lorica.adapter.RowRanges;
 import io.lorica.adapter.RowsOverlay;
 import io.lorica.model.Batch;
 import io.lorica.model.Pass;
@@ -26,8 +27,8 @@ final class FusedPass {
             return part.micro().tokens();
         }
 
-        private RowsOverlay.Range range() {
-            return new RowsOverlay.Range(count(), adapters, part.pass());
+        private RowsOverlay.Owner owner() {
+            return new RowsOverlay.Owner(adapters, part.pass());
         }
     }
 
@@ -48,7 +49,9 @@ final class FusedPass {
         Pass pass = rows.getFirst()
                 .part()
                 .pass()
-                .with(new RowsOverlay.Ranges(rows.stream().map(Rows::range).toList()));
+                .with(new RowsOverlay.Ranges(RowRanges.joining(
+                        rows.stream().mapToInt(Rows::count).toArray(),
+                        rows.stream().map(Rows::owner).toList())));
         double[] losses = new double[rows.size()];
         try (Scope _ = Scope.open()) {
             double _ = gradients.run(Example.batch(examples), pass, hidden -> backward(rows, hidden, losses));
@@ -64,7 +67,7 @@ final class FusedPass {
             MicroBatch micro = own.part().micro();
             Tensor leaf = hidden.detach().narrow(0, from, own.count()).requires_grad_(hidden.requires_grad());
             Batch batch = micro.batch();
-            Pass pass = own.part().pass().with(RowsOverlay.Ranges.of(own.range()));
+            Pass pass = own.part().pass().with(new RowsOverlay.Ranges(RowRanges.only(own.count(), own.owner())));
             losses[i] = gradients
                     .objective()
                     .backward(leaf, batch, micro, own.part().targetsInStep(), pass);

@@ -1,23 +1,26 @@
 package io.lorica.train;
 
-import io.lorica.adapter.RowsOverlay;
 import io.lorica.model.ModelStore;
-import io.lorica.model.Pretrained;
+import io.lorica.model.SpeechModel;
+import io.lorica.model.WeightFormat;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Threads;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.SequencedMap;
 import java.util.Set;
-import java.util.function.Consumer;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.function.Function;
 import java.util.function.Supplier;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,17 +29,19 @@ import org.jspecify.annotations.Nullable;
  * optimizer, checkpoints and run directory, and its losses and gradients are those it has alone, up to the order in which
  * products of more rows are summed.
  *
- * <p>All jobs take a step together, each its own: its micro-batches go into passes with those of the others. A job that
- * fails is left as it was at its last checkpoint, and the others go on.
+ * <p>The jobs are dealt out to {@link Sharing#lanes lanes}, each with a thread and its part of the threads of operators. Those
+ * of one lane take a step together, each its own: its micro-batches go into passes with those of the others. Lanes know nothing
+ * of each other. On a few cores more lanes are faster, since two threads seldom share one operator well; where operators
+ * have many rows or weights are expensive to unpack, a lane's wide passes are.
+ *
+ * <p>A job that fails is left as it was at its last checkpoint, and the others go on.
  */
 public final class JobGroup implements AutoCloseable {
     /** Rows that a frozen product likes to have together; more gains little and takes memory. */
     public static final int PASS_TOKENS = 1024;
 
-    private final Pretrained base;
-    private final List<Member> members = new ArrayList<>();
-    private final int passTokens;
-    private final FusedPass passes;
+    private final List<Job> jobs;
+    private final List<JobLane> lanes = new ArrayList<>();
 
     /**
      * A job of the group.
@@ -57,60 +62,79 @@ public final class JobGroup implements AutoCloseable {
             Trainer.@Nullable Outcome outcome,
             @Nullable RuntimeException failure) {}
 
-    private JobGroup(Pretrained base, int passTokens, boolean checkpointing) {
-        this.base = base;
-        this.passTokens = passTokens;
-        passes = new FusedPass(base.causal(), checkpointing);
+    /**
+     * What jobs share.
+     *
+     * @param passTokens most tokens of a pass of several; a single micro-batch may have more
+     * @param lanes how many steps may be under way at a time; 0: as many as there are jobs and threads, or 1 where each
+     *     lane would need its own copy of the weights since they are quantized. Dense weights are mapped from their file,
+     *     by all lanes alike, unless they are converted to another dtype
+     */
+    public record Sharing(int passTokens, int lanes) {
+        public static final Sharing DEFAULT = new Sharing(PASS_TOKENS, 0);
+
+        int lanes(List<Job> jobs) {
+            TrainConfig training = jobs.getFirst().spec().training();
+            int wanted = lanes > 0 ? lanes : training.weights().equals(WeightFormat.DENSE) ? Threads.get() : 1;
+            return Math.min(wanted, jobs.size());
+        }
+    }
+
+    private JobGroup(List<Job> jobs) {
+        this.jobs = List.copyOf(jobs);
     }
 
     /**
      * Checks every job, opens the base they share, and makes their adapters; nothing is trained before all are ready.
      *
-     * @param passTokens most tokens of a pass; a single micro-batch may have more
-     * @param listeners who hears of a job, by its name
+     * @param listeners who hears of a job, by its name, on the thread of its lane
      * @throws LoricaException for the first job that cannot work, with its name
      */
     public static JobGroup prepare(
-            List<Job> jobs, int passTokens, ModelStore store, Function<String, TrainListener> listeners) {
+            List<Job> jobs, Sharing sharing, ModelStore store, Function<String, TrainListener> listeners) {
         requireTogether(jobs);
-        Map<Job, FineTune.Checked> checked = new HashMap<>();
-        for (Job job : jobs) {
-            FineTune.Checked check = named(job, () -> FineTune.check(job.spec()));
-            if (check.task().labels().isPresent()) {
-                throw new LoricaException.Unsupported("job '" + job.name()
-                        + "': its rows have labels, but jobs train language models only; train it alone");
-            }
-            checked.put(job, check);
-        }
-        int _ = Threads.get();
-        long mark = NativeHeap.mark();
-        FineTune.Spec first = jobs.getFirst().spec();
-        Pretrained base = store.open(
-                first.model(), first.training().dtype(), first.training().weights());
+        List<FineTune.Checked> checked = jobs.stream().map(JobGroup::check).toList();
+        TrainConfig first = jobs.getFirst().spec().training();
         boolean checkpointing =
                 jobs.stream().anyMatch(job -> job.spec().training().gradientCheckpointing());
-        JobGroup group = new JobGroup(base, passTokens, checkpointing);
+        JobGroup group = new JobGroup(jobs);
         try {
-            for (Job job : jobs) {
-                FineTune task = named(
-                        job,
-                        () -> FineTune.prepareOn(
-                                base,
-                                false,
-                                job.spec(),
-                                Objects.requireNonNull(checked.get(job)),
-                                mark,
-                                listeners.apply(job.name())));
-                Member member = new Member(job, task);
-                group.members.add(member);
-                requireOwnRows(job, task);
-                task.stack().disable(); // the next one's adapter starts from the base alone
+            long mark = NativeHeap.mark();
+            for (int i = 0; i < sharing.lanes(jobs); i++) {
+                group.lanes.add(new JobLane(
+                        store.open(jobs.getFirst().spec().model(), first.dtype(), first.weights()),
+                        sharing.passTokens(),
+                        checkpointing));
+            }
+            if (group.lanes.getFirst().base().model() instanceof SpeechModel) {
+                throw new LoricaException.Unsupported(
+                        "jobs on " + jobs.getFirst().spec().model() + " must be trained one by one"
+                                + " with lorica train: a pass reads recordings at one rate, and theirs may differ");
+            }
+            for (int i = 0; i < jobs.size(); i++) {
+                Job job = jobs.get(i);
+                FineTune.Checked check = checked.get(i);
+                JobLane lane = group.lanes.get(i % group.lanes.size());
+                named(job, () -> {
+                    TrainListener listener = listeners.apply(job.name());
+                    lane.add(job, FineTune.prepareOn(lane.base(), false, job.spec(), check, mark, listener));
+                    return lane;
+                });
             }
             return group;
         } catch (RuntimeException e) {
             group.close();
             throw e;
         }
+    }
+
+    private static FineTune.Checked check(Job job) {
+        FineTune.Checked checked = named(job, () -> FineTune.check(job.spec()));
+        if (checked.task().labels().isPresent()) {
+            throw new LoricaException.Unsupported("job '" + job.name()
+                    + "': its rows have labels, but jobs train language models only; train it alone");
+        }
+        return checked;
     }
 
     /** Jobs that share a base share all that decides how it is held. */
@@ -139,16 +163,6 @@ public final class JobGroup implements AutoCloseable {
         }
     }
 
-    /** Refuses what acts on the rows of others too. */
-    private static void requireOwnRows(Job job, FineTune task) {
-        RowsOverlay.Adapters adapters = named(job, task.stack()::rowAdapters);
-        if (adapters.sites().isEmpty() && adapters.blocks().isEmpty()) {
-            throw new LoricaException.Unsupported("job '" + job.name() + "': method '"
-                    + job.spec().method() + "' trains the base's own weights, which the rows of other jobs share; train"
-                    + " it alone");
-        }
-    }
-
     /** Says in an error whose it is. */
     private static <T> T named(Job job, Supplier<T> work) {
         try {
@@ -158,183 +172,67 @@ public final class JobGroup implements AutoCloseable {
         }
     }
 
-    /** A job in the group. */
-    private static final class Member {
-        private final Job job;
-        private final FineTune task;
-        private FineTune.@Nullable Session session;
-        private @Nullable Result result;
-        private Trainer.@Nullable Step step;
-        private RowsOverlay.@Nullable Adapters adapters;
+    private Stream<JobLane.Member> members() {
+        return lanes.stream().flatMap(lane -> lane.members().stream());
+    }
 
-        Member(Job job, FineTune task) {
-            this.job = job;
-            this.task = task;
-        }
-
-        /** Runs what concerns this job alone, with its adapter acting alone; a failure ends the job. */
-        void alone(Consumer<FineTune.Session> work) {
-            try {
-                task.activate();
-                if (session == null) {
-                    session = task.open();
-                }
-                work.accept(session);
-            } catch (RuntimeException e) {
-                fail(e);
-            } finally {
-                task.stack().disable();
-            }
-        }
-
-        void begin(FineTune.Session own) {
-            step = own.loop().begin();
-            adapters = task.stack().rowAdapters();
-        }
-
-        List<FusedPass.Rows> rows() {
-            RowsOverlay.Adapters own = Objects.requireNonNull(adapters);
-            return Objects.requireNonNull(step).parts().stream()
-                    .map(part -> new FusedPass.Rows(part, own))
-                    .toList();
-        }
-
-        void finish(FineTune.Session own) {
-            own.loop().finish(Objects.requireNonNull(step));
-            step = null;
-            if (!own.loop().goesOn()) {
-                end(own);
-            }
-        }
-
-        void end(FineTune.Session own) {
-            result = new Result(job, own.end(), null);
-            close();
-        }
-
-        void fail(RuntimeException why) {
-            result = new Result(job, null, why);
-            close();
-        }
-
-        private void close() {
-            if (session != null) {
-                session.close();
-                session = null;
-            }
-        }
+    private JobLane.Member member(Job job) {
+        return members().filter(member -> member.job().equals(job)).findFirst().orElseThrow();
     }
 
     /** Ends all jobs after the step under way, with checkpoints. Safe from any thread. */
     public void stop() {
-        members.forEach(member -> member.task.stop());
+        members().forEach(member -> member.task().stop());
     }
 
     /** The jobs with what is prepared of them, in their order. */
     public SequencedMap<String, FineTune> tasks() {
         SequencedMap<String, FineTune> tasks = new LinkedHashMap<>();
-        members.forEach(member -> tasks.put(member.job.name(), member.task));
+        jobs.forEach(job -> tasks.put(job.name(), member(job).task()));
         return tasks;
     }
 
     /** Trains all, and writes each one's run directory when it ends. */
     public List<Result> run() {
-        for (long round = 0; members.stream().anyMatch(member -> member.result == null); round++) {
-            List<Member> active = new ArrayList<>();
-            for (Member member : members) {
-                if (member.result == null && round >= member.job.startAfter()) {
-                    enter(member);
-                    if (member.step != null) {
-                        active.add(member);
-                    }
-                }
-            }
-            backward(active);
-            for (Member member : active) {
-                if (member.result == null) {
-                    member.alone(member::finish);
-                }
-            }
+        JobClock clock = new JobClock(lanes.size());
+        if (lanes.size() == 1) {
+            lanes.getFirst().run(clock);
+        } else {
+            runAll(clock);
         }
-        return members.stream()
-                .map(member -> Objects.requireNonNull(member.result))
+        return jobs.stream()
+                .map(job -> Objects.requireNonNull(member(job).result()))
                 .toList();
     }
 
-    /** Begins a job's next step, or ends it where a resumed run had no step left or was stopped. */
-    private static void enter(Member member) {
-        boolean fresh = member.session == null;
-        member.alone(session -> {
-            if (fresh) {
-                session.loop().start();
+    private void runAll(JobClock clock) {
+        int threads = Math.max(1, Threads.get() / lanes.size());
+        List<Callable<@Nullable Void>> works = new ArrayList<>();
+        for (JobLane lane : lanes) {
+            works.add(() -> {
+                Threads.set(threads);
+                lane.run(clock);
+                return null;
+            });
+        }
+        int before = Threads.get();
+        try (ExecutorService pool = Executors.newFixedThreadPool(
+                lanes.size(), Thread.ofPlatform().name("lorica-lane-", 1).factory())) {
+            for (Future<@Nullable Void> future : pool.invokeAll(works)) {
+                future.get();
             }
-            if (session.loop().goesOn()) {
-                member.begin(session);
-            } else {
-                member.end(session);
-            }
-        });
-    }
-
-    /** One piece of one job's step. */
-    private record Piece(Member member, FusedPass.Rows rows) {}
-
-    /** All micro-batches of the step, as many in a pass as may be. */
-    private void backward(List<Member> active) {
-        List<RowsOverlay.Adapters> adapters = active.stream()
-                .map(member -> Objects.requireNonNull(member.adapters))
-                .toList();
-        RowsOverlay.attach(adapters);
-        try {
-            List<Piece> pass = new ArrayList<>();
-            int tokens = 0;
-            for (Member member : active) {
-                for (FusedPass.Rows rows : member.rows()) {
-                    if (!pass.isEmpty() && tokens + rows.count() > passTokens) {
-                        run(pass);
-                        pass.clear();
-                        tokens = 0;
-                    }
-                    pass.add(new Piece(member, rows));
-                    tokens += rows.count();
-                }
-            }
-            if (!pass.isEmpty()) {
-                run(pass);
-            }
+        } catch (ExecutionException e) {
+            throw new LoricaException.Internal("a lane of jobs failed: " + e.getCause(), e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new LoricaException.Internal("interrupted while jobs were training");
         } finally {
-            RowsOverlay.detach(adapters);
-        }
-    }
-
-    /** Where a pass of several fails, each goes alone, so that only the one to blame is ended. */
-    private void run(List<Piece> pass) {
-        List<Piece> alive =
-                pass.stream().filter(piece -> piece.member().result == null).toList();
-        if (alive.isEmpty()) {
-            return;
-        }
-        try {
-            double[] losses = passes.run(alive.stream().map(Piece::rows).toList());
-            for (int i = 0; i < losses.length; i++) {
-                Piece piece = alive.get(i);
-                Objects.requireNonNull(piece.member().step).done(piece.rows().part(), losses[i]);
-            }
-        } catch (RuntimeException e) { // an adapter fails in its forward pass, before there is any gradient
-            if (alive.size() == 1) {
-                alive.getFirst().member().fail(e);
-            } else {
-                alive.forEach(piece -> run(List.of(piece)));
-            }
+            Threads.set(before);
         }
     }
 
     @Override
     public void close() {
-        members.forEach(member -> {
-            member.close();
-            member.task.close();
-        });
-        base.close();
+        lanes.forEach(JobLane::close);
     }
 }

@@ -30,9 +30,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.function.Consumer;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
+import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,6 +47,8 @@ class JobGroupTest {
             "{'r': 2, 'use_dora': true, 'target_modules': ['q_proj', 'down_proj', 'lm_head']}";
     private static final String MIXLORA =
             "{'r': 2, 'num_experts': 3, 'target_modules': ['q_proj', 'gate_proj', 'down_proj']}";
+
+    private static final JobGroup.Sharing ONE_LANE = new JobGroup.Sharing(1024, 1);
 
     @TempDir
     @SuppressWarnings("NullAway.Init")
@@ -97,9 +101,32 @@ class JobGroupTest {
                 false);
     }
 
-    private static List<JobGroup.Result> train(int passTokens, JobGroup.Job... jobs) {
+    private static List<JobGroup.Result> train(JobGroup.Sharing sharing, JobGroup.Job... jobs) {
         try (JobGroup group =
-                JobGroup.prepare(List.of(jobs), passTokens, ModelStore.standard(), _ -> TrainListener.SILENT)) {
+                JobGroup.prepare(List.of(jobs), sharing, ModelStore.standard(), _ -> TrainListener.SILENT)) {
+            return group.run();
+        }
+    }
+
+    /** The same, and after its second step something is done to what one of them learns. */
+    private static List<JobGroup.Result> trainSpoiling(
+            String whose, Consumer<List<Trainable>> spoil, JobGroup.Job... jobs) {
+        List<Trainable> learned = new ArrayList<>();
+        TrainListener spoils = new TrainListener() {
+            @Override
+            public void step(Step step) {
+                if (step.step() == 2) {
+                    spoil.accept(learned);
+                }
+            }
+        };
+        try (JobGroup group = JobGroup.prepare(
+                List.of(jobs),
+                ONE_LANE,
+                ModelStore.standard(),
+                name -> name.equals(whose) ? spoils : TrainListener.SILENT)) {
+            learned.addAll(
+                    Objects.requireNonNull(group.tasks().get(whose)).adapter().trainables());
             return group.run();
         }
     }
@@ -113,6 +140,16 @@ class JobGroupTest {
     private Path moved(FineTune.Spec spec) throws IOException {
         Path from = Objects.requireNonNull(spec.out());
         return Files.move(from, from.resolveSibling(from.getFileName() + "-alone"));
+    }
+
+    /** Trains each alone, and moves what came out of the way. */
+    private List<Path> alone(List<FineTune.Spec> specs) throws IOException {
+        List<Path> runs = new ArrayList<>();
+        for (FineTune.Spec spec : specs) {
+            alone(spec);
+            runs.add(moved(spec));
+        }
+        return runs;
     }
 
     private static List<Double> losses(Path run) {
@@ -143,13 +180,9 @@ class JobGroupTest {
                 spec("lora", "lora", LORA, "'max_steps': 6, 'gradient_accumulation_steps': 2"),
                 spec("dora", "lora", DORA, "'max_steps': 4"),
                 spec("mixed", "mixlora", MIXLORA, "'max_steps': 5"));
-        List<Path> expected = new ArrayList<>();
-        for (FineTune.Spec spec : specs) {
-            alone(spec);
-            expected.add(moved(spec));
-        }
+        List<Path> expected = alone(specs);
         List<JobGroup.Result> results = train(
-                1024,
+                ONE_LANE,
                 new JobGroup.Job("lora", specs.get(0), 0),
                 new JobGroup.Job("dora", specs.get(1), 1),
                 new JobGroup.Job("mixed", specs.get(2), 3));
@@ -172,7 +205,7 @@ class JobGroupTest {
         FineTune.Spec other = spec("two", "mixlora", MIXLORA, "'max_steps': 3");
         alone(spec);
         Path expected = moved(spec);
-        train(1024, new JobGroup.Job("one", spec, 0), new JobGroup.Job("two", other, 0));
+        train(ONE_LANE, new JobGroup.Job("one", spec, 0), new JobGroup.Job("two", other, 0));
         assertThat(difference(expected, Objects.requireNonNull(spec.out()))).isLessThan(1e-4);
     }
 
@@ -182,40 +215,102 @@ class JobGroupTest {
         FineTune.Spec bad = spec("bad", "lora", LORA, "'max_steps': 5");
         alone(good);
         Path expected = moved(good);
-        List<Trainable> learned = new ArrayList<>();
-        TrainListener spoils = new TrainListener() {
-            @Override
-            public void step(Step step) {
-                if (step.step() == 2) {
-                    learned.forEach(trainable -> {
-                        try (Grad _ = Grad.disabled();
-                                Scalar nothing = new Scalar(Double.NaN)) {
-                            trainable.tensor().fill_(nothing);
-                        }
-                    });
-                }
-            }
-        };
-        List<JobGroup.Result> results;
-        try (JobGroup group = JobGroup.prepare(
-                List.of(new JobGroup.Job("bad", bad, 0), new JobGroup.Job("good", good, 0)),
-                1024,
-                ModelStore.standard(),
-                name -> name.equals("bad") ? spoils : TrainListener.SILENT)) {
-            learned.addAll(
-                    Objects.requireNonNull(group.tasks().get("bad")).adapter().trainables());
-            results = group.run();
-        }
+        List<JobGroup.Result> results = trainSpoiling(
+                "bad",
+                learned -> learned.forEach(JobGroupTest::fillWithNaN),
+                new JobGroup.Job("bad", bad, 0),
+                new JobGroup.Job("good", good, 0));
         assertThat(results.getFirst().failure()).isInstanceOf(LoricaException.Diverged.class);
         assertThat(results.getLast().outcome()).isNotNull();
         assertThat(difference(expected, Objects.requireNonNull(good.out()))).isLessThan(1e-4);
+    }
+
+    private static void fillWithNaN(Trainable trainable) {
+        try (Grad _ = Grad.disabled();
+                Scalar nothing = new Scalar(Double.NaN)) {
+            trainable.tensor().fill_(nothing);
+        }
+    }
+
+    /** The head is behind the hidden states: one job's gradients of it are there when the next one's loss fails. */
+    @Test
+    void run_passFailsAfterGradients_theOthersEndAsAlone() throws IOException {
+        FineTune.Spec good = spec("good", "lora", DORA, "'max_steps': 5, 'gradient_accumulation_steps': 2");
+        FineTune.Spec bad = spec("bad", "lora", DORA, "'max_steps': 5");
+        alone(good);
+        Path expected = moved(good);
+        List<JobGroup.Result> results = trainSpoiling(
+                "bad",
+                learned -> learned.stream()
+                        .filter(trainable -> trainable.name().contains("lm_head.lora_B"))
+                        .forEach(trainable -> shorten(trainable.tensor())),
+                new JobGroup.Job("good", good, 0),
+                new JobGroup.Job("bad", bad, 0));
+        assertThat(results.getLast().failure()).isNotNull();
+        assertThat(results.getFirst().outcome()).isNotNull();
+        assertThat(losses(Objects.requireNonNull(good.out())))
+                .usingElementComparator((one, other) -> Math.abs(one - other) < 1e-5 ? 0 : Double.compare(one, other))
+                .isEqualTo(losses(expected));
+        assertThat(difference(expected, Objects.requireNonNull(good.out()))).isLessThan(1e-4);
+    }
+
+    /** Leaves out a row, so that a product with it fails. */
+    private static void shorten(Tensor tensor) {
+        try (Scope _ = Scope.open();
+                Grad _ = Grad.disabled()) {
+            tensor.__dispatch_set_data(
+                    tensor.detach().narrow(0, 1, tensor.size(0) - 1).clone());
+        }
+    }
+
+    /** A gradient of another shape is in the way of one, once: what the others got before must not count twice. */
+    @Test
+    void run_backwardPassFailsOnce_allLearnAsAlone() throws IOException {
+        FineTune.Spec one = spec("one", "lora", LORA, "'max_steps': 5, 'gradient_accumulation_steps': 2");
+        FineTune.Spec two = spec("two", "lora", LORA, "'max_steps': 5");
+        List<Path> expected = alone(List.of(one, two));
+        List<JobGroup.Result> results = trainSpoiling(
+                "two",
+                learned -> {
+                    Tensor tensor = learned.get(learned.size() / 2).tensor();
+                    try (Scope _ = Scope.open()) {
+                        tensor.mutable_grad().put(Tensors.zeros(DType.F32, 1));
+                    }
+                },
+                new JobGroup.Job("one", one, 0),
+                new JobGroup.Job("two", two, 0));
+        assertThat(results).allMatch(result -> result.failure() == null);
+        assertThat(difference(expected.get(0), Objects.requireNonNull(one.out())))
+                .isLessThan(1e-4);
+        assertThat(difference(expected.get(1), Objects.requireNonNull(two.out())))
+                .isLessThan(1e-4);
+    }
+
+    @Test
+    void run_inLanes_eachLearnsExactlyWhatItLearnsAlone() throws IOException {
+        List<FineTune.Spec> specs = List.of(
+                spec("lora", "lora", LORA, "'max_steps': 6"),
+                spec("mixed", "mixlora", MIXLORA, "'max_steps': 3"),
+                spec("dora", "lora", DORA, "'max_steps': 4"));
+        List<Path> expected = alone(specs);
+        List<JobGroup.Result> results = train(
+                new JobGroup.Sharing(1024, 3),
+                new JobGroup.Job("lora", specs.get(0), 0),
+                new JobGroup.Job("mixed", specs.get(1), 2),
+                new JobGroup.Job("dora", specs.get(2), 40));
+        assertThat(results).allMatch(result -> result.failure() == null);
+        for (int i = 0; i < specs.size(); i++) {
+            assertThat(difference(
+                            expected.get(i), Objects.requireNonNull(specs.get(i).out())))
+                    .isZero();
+        }
     }
 
     @Test
     void run_stoppedAndResumed_endsAsUninterrupted() throws IOException {
         FineTune.Spec one = spec("one", "lora", LORA, "'max_steps': 5");
         FineTune.Spec two = spec("two", "mixlora", MIXLORA, "'max_steps': 5");
-        train(1024, new JobGroup.Job("one", one, 0), new JobGroup.Job("two", two, 0));
+        train(ONE_LANE, new JobGroup.Job("one", one, 0), new JobGroup.Job("two", two, 0));
         List<Path> expected = List.of(moved(one), moved(two));
         List<JobGroup> running = new ArrayList<>();
         TrainListener stopsAfterTwo = new TrainListener() {
@@ -227,13 +322,16 @@ class JobGroupTest {
             }
         };
         List<JobGroup.Job> jobs = List.of(new JobGroup.Job("one", one, 0), new JobGroup.Job("two", two, 0));
-        try (JobGroup group = JobGroup.prepare(jobs, 1024, ModelStore.standard(), _ -> stopsAfterTwo)) {
+        try (JobGroup group = JobGroup.prepare(jobs, ONE_LANE, ModelStore.standard(), _ -> stopsAfterTwo)) {
             running.add(group);
             assertThat(group.run())
                     .allMatch(result ->
                             result.outcome() != null && result.outcome().interrupted());
         }
-        train(1024, new JobGroup.Job("one", one.withResume(true), 0), new JobGroup.Job("two", two.withResume(true), 0));
+        train(
+                ONE_LANE,
+                new JobGroup.Job("one", one.withResume(true), 0),
+                new JobGroup.Job("two", two.withResume(true), 0));
         assertThat(difference(expected.get(0), Objects.requireNonNull(one.out())))
                 .isZero();
         assertThat(difference(expected.get(1), Objects.requireNonNull(two.out())))
@@ -243,11 +341,11 @@ class JobGroupTest {
     @Test
     void prepare_wholeWeightsOrLabelsOrSameDirectory_areRefusedByName() throws IOException {
         FineTune.Spec lisa = spec("lisa", "lisa", "{}", "'max_steps': 1");
-        assertThatThrownBy(() -> train(64, new JobGroup.Job("whole", lisa, 0)))
+        assertThatThrownBy(() -> train(ONE_LANE, new JobGroup.Job("whole", lisa, 0)))
                 .isInstanceOf(LoricaException.Unsupported.class)
                 .hasMessageContainingAll("whole", "lisa");
         FineTune.Spec lora = spec("lora", "lora", LORA, "'max_steps': 1");
-        assertThatThrownBy(() -> train(64, new JobGroup.Job("a", lora, 0), new JobGroup.Job("b", lora, 0)))
+        assertThatThrownBy(() -> train(ONE_LANE, new JobGroup.Job("a", lora, 0), new JobGroup.Job("b", lora, 0)))
                 .isInstanceOf(LoricaException.BadInput.class)
                 .hasMessageContaining("write to");
     }

@@ -35,6 +35,6 @@ final class LlavaMoleBlock extends RoutedBlock {
     private Tensor adapted(Linear map, Tensor x, Routing routing, Pass pass) {
         Tensor base = map.forward(x, pass);
         ExpertGroup group = experts(map);
-        return group == null ? base : base.add(routing.change(x, group.all(), 1, pass));
+        return group == null ? base : base.add(routing.change(x, map.out(), group.all(), 1, pass));
     }
 }

@@ -110,7 +110,8 @@ public final class LlavaMoleMethod implements Method {
         tensors.put("router.weight", weight);
         tensors.put("router.bias", bias);
         Router.Shares shares = config.mode().shares();
-        return new LlavaMoleBlock(block, new Router(block.name(), weight, bias, config.choices(), shares));
+        return new LlavaMoleBlock(
+                block, new Router(block.name(), weight, bias, new Router.Choice.TopK(config.choices()), shares));
     }
 
     @Override

@@ -29,7 +29,10 @@ public record Start(Tensor a, Tensor b, boolean residual) {
     /** Zeros, for factors that a file fills. */
     public static Start zeros(Linear site, int r) {
         try (Scope _ = Scope.open()) {
-            return of(Tensors.zeros(DType.F32, r, site.in()), Tensors.zeros(DType.F32, site.out(), r), false);
+            return new Start(
+                    Scope.release(Tensors.zeros(DType.F32, r, site.in())),
+                    Scope.release(Tensors.zeros(DType.F32, site.out(), r)),
+                    false);
         }
     }
 

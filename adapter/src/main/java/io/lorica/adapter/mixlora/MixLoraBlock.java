@@ -12,7 +12,6 @@ import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
 import io.lorica.tensor.fused.SwiGluOp;
-import java.util.List;
 import org.bytedeco.pytorch.GeneratorOptional;
 import org.bytedeco.pytorch.Tensor;
 
@@ -53,12 +52,7 @@ final class MixLoraBlock extends RoutedBlock {
     /** What the experts make of the visitors' frozen products. */
     private Tensor experts(Linear map, Tensor x, Tensor base, Routing routing, Pass pass) {
         ExpertGroup group = experts(map);
-        return group == null
-                ? base
-                : routing.each(
-                        List.of(x, base),
-                        (e, parts) ->
-                                group.expert(e).apply(parts.getFirst(), parts.getLast(), parts.getLast(), 1, pass));
+        return group == null ? base : routing.add(x, base, group.all(), 1, pass);
     }
 
     private Tensor jittered(Tensor x, Pass pass) {

@@ -8,9 +8,11 @@ import io.lorica.adapter.SiteShape;
 import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.adapter.moe.Balance;
 import io.lorica.adapter.moe.RoutedBlocks;
+import io.lorica.adapter.moe.Router;
 import io.lorica.tensor.LoricaException;
 import java.util.LinkedHashMap;
 import java.util.List;
+import org.bytedeco.pytorch.Tensor;
 
 /**
  * Settings of MixLoRA; keys as MoE-PEFT.
@@ -19,7 +21,8 @@ import java.util.List;
  * @param expert that of an expert
  * @param gaussian {@code lora_init: gaussian}: A starts normal with deviation {@code 1 / r}, not Kaiming-uniform
  * @param experts {@code num_experts}; default 8
- * @param topK {@code top_k}: experts a token visits; default 2
+ * @param choice experts a token visits: {@code top_k} of them, default 2; with {@code routing_strategy: mixlora-dynamic} as many
+ *     as {@code top_p} needs, default 0.8, after {@code temperature}, default 0 for none
  * @param balanced {@code router_loss}: whether {@link #balance} is added to the loss; default true
  * @param coefficient {@code router_aux_loss_coef} of that, from 0; default 0.001 (the code's; its README has 0.01)
  * @param initRange {@code router_init_range}: deviation of a router's normal start; default 0.02
@@ -31,13 +34,14 @@ record MixLoraConfig(
         Lora expert,
         boolean gaussian,
         int experts,
-        int topK,
+        Router.Choice choice,
         boolean balanced,
         double coefficient,
         double initRange,
         double jitter)
         implements MethodConfig {
-    static final String STRATEGY = "mixlora";
+    private static final String TOP_K = "mixlora";
+    private static final String TOP_P = "mixlora-dynamic";
     private static final String EXPERT = "expert_lora";
 
     /**
@@ -72,9 +76,11 @@ record MixLoraConfig(
     }
 
     static MixLoraConfig parse(Options options) {
-        requireStrategy(options);
+        String strategy = strategy(options);
         int experts = options.integer("num_experts", 8, 1, 1 << 10);
-        int topK = options.integer("top_k", Math.min(2, experts), 1, experts);
+        Router.Choice choice = strategy.equals(TOP_P)
+                ? new Router.Choice.TopP(options.number("top_p", 0.8, 0, 1), options.number("temperature", 0, 0, 1e3))
+                : new Router.Choice.TopK(options.integer("top_k", Math.min(2, experts), 1, experts));
         Lora plain = Lora.parse(options, Lora.DEFAULT);
         return new MixLoraConfig(
                 plain,
@@ -82,7 +88,7 @@ record MixLoraConfig(
                 options.choice("lora_init", "original", List.of("original", "gaussian"))
                         .equals("gaussian"),
                 experts,
-                topK,
+                choice,
                 options.flag("router_loss", true),
                 options.number("router_aux_loss_coef", 0.001, 0, 1e6),
                 options.number("router_init_range", 0.02, 0, 1e3),
@@ -103,18 +109,21 @@ record MixLoraConfig(
         return expert;
     }
 
-    private static void requireStrategy(Options options) {
-        String strategy = options.text("routing_strategy", STRATEGY);
-        if (!strategy.equals(STRATEGY) && !strategy.equals("mixtral")) { // the old name
+    private static String strategy(Options options) {
+        String strategy = options.text("routing_strategy", TOP_K);
+        boolean topK = strategy.equals(TOP_K) || strategy.equals("mixtral"); // the old name
+        if (!topK && !strategy.equals(TOP_P)) {
             throw new LoricaException.Unsupported(options.where() + ": key 'routing_strategy' is '" + strategy
-                    + "', but Lorica routes as '" + STRATEGY + "' does: top_k experts, their weights made to sum to 1;"
-                    + " leave the key out for an adapter of your own");
+                    + "', but Lorica routes as '" + TOP_K + "' (top_k experts, their weights made to sum to 1) and '"
+                    + TOP_P + "' (top_p) do; choose one of them. What mixlora-switch drops depends on how a sequence is"
+                    + " cut into calls");
         }
         String activation = options.text("act_fn", "silu");
         if (!activation.equals("silu") && !activation.equals("swish")) {
             throw new LoricaException.Unsupported(options.where() + ": key 'act_fn' is '" + activation
                     + "', but the experts' blocks compute with the base's silu; leave the key out");
         }
+        return topK ? TOP_K : TOP_P;
     }
 
     void validate(List<SiteShape> sites, String where) {
@@ -123,6 +132,13 @@ record MixLoraConfig(
             (RoutedBlocks.inBlock(site.name()) ? expert : plain).lowRank().validate(site, where);
         }
         RoutedBlocks.requireSome(sites, where);
+    }
+
+    /** @param weight {@code [experts, hidden]}, owned by the caller */
+    Router router(String name, Tensor weight) {
+        Router.Shares shares =
+                choice instanceof Router.Choice.TopK ? Router.Shares.NORMALIZED : Router.Shares.PROBABILITY;
+        return new Router(name, weight, null, choice, shares);
     }
 
     /** {@code coefficient * E sum_k sum_e f_ke P_e} over the tokens of all layers, as in the code; even use costs K. */
@@ -137,9 +153,12 @@ record MixLoraConfig(
             expert.writeTo(json.putObject(EXPERT));
         }
         json.put("lora_init", gaussian ? "gaussian" : "original");
-        json.put("routing_strategy", STRATEGY);
         json.put("num_experts", experts);
-        json.put("top_k", topK);
+        switch (choice) {
+            case Router.Choice.TopK top -> json.put("routing_strategy", TOP_K).put("top_k", top.k());
+            case Router.Choice.TopP top ->
+                json.put("routing_strategy", TOP_P).put("top_p", top.p()).put("temperature", top.temperature());
+        }
         json.put("router_loss", balanced);
         json.put("router_aux_loss_coef", coefficient);
         json.put("router_init_range", initRange);

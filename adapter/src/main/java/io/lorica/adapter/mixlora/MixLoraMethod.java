@@ -18,7 +18,6 @@ import io.lorica.adapter.moe.Expert;
 import io.lorica.adapter.moe.ExpertGroup;
 import io.lorica.adapter.moe.LayerKeys;
 import io.lorica.adapter.moe.RoutedBlocks;
-import io.lorica.adapter.moe.Router;
 import io.lorica.adapter.moe.RoutingLog;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Linear;
@@ -42,7 +41,9 @@ import org.bytedeco.pytorch.Tensor;
  * {@code s B_e A_e} on each targeted map, {@code s = lora_alpha / r}. G starts normal with {@code router_init_range}, A
  * Kaiming-uniform, B at 0, so that the model starts as the base is whatever the router says.
  *
- * <p>Routing {@code mixlora} only; {@code mixlora-dynamic} and {@code mixlora-switch} are refused. Unlike MoE-PEFT the backward pass
+ * <p>With {@code mixlora-dynamic} a token visits the likeliest experts until their probabilities sum to more than {@code top_p}, and the
+ * probabilities count as they are. {@code mixlora-switch} is refused: which tokens its capacity drops depends on how a sequence is cut
+ * into calls, so that an answer would not be that of the whole text. Unlike MoE-PEFT the backward pass
  * of dropout is the true one, dropout may be 0, and padding counts nowhere, since there is none. Tensors are named as MoE-PEFT
  * does, in safetensors instead of a pickle; its configuration leaves the router's training settings out, which ours has.
  */
@@ -61,7 +62,12 @@ public final class MixLoraMethod implements Method {
                 false,
                 List.of(
                         new MethodInfo.Key("num_experts", "8", "experts of each feed-forward block"),
+                        new MethodInfo.Key(
+                                "routing_strategy", "mixlora", "mixlora-dynamic: as many experts as top_p needs"),
                         new MethodInfo.Key("top_k", "2", "experts that a token visits"),
+                        new MethodInfo.Key("top_p", "0.8", "of mixlora-dynamic: the probability that they must exceed"),
+                        new MethodInfo.Key(
+                                "temperature", "0", "of mixlora-dynamic: divides the probabilities; 0: does not"),
                         new MethodInfo.Key("r", "16", "rank"),
                         new MethodInfo.Key("lora_alpha", "32", "an update is scaled by lora_alpha / r"),
                         new MethodInfo.Key("lora_dropout", "0.05", "dropout of a branch's input"),
@@ -103,7 +109,7 @@ public final class MixLoraMethod implements Method {
                     seed.of(block.name()), mix.experts(), block.gate().in());
             Tensor weight = Scope.release(LowRank.times(start, mix.initRange()));
             tensors.put("moe_gate.weight", weight);
-            return new MixLoraBlock(block, new Router(block.name(), weight, mix.topK()), mix.jitter());
+            return new MixLoraBlock(block, mix.router(block.name(), weight), mix.jitter());
         });
     }
 

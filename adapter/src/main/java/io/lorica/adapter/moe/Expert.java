@@ -2,7 +2,6 @@ package io.lorica.adapter.moe;
 
 import io.lorica.adapter.Factors;
 import io.lorica.adapter.SiteAdapter;
-import io.lorica.adapter.lowrank.LowRank;
 import io.lorica.adapter.lowrank.LowRankConfig;
 import io.lorica.adapter.lowrank.Magnitude;
 import io.lorica.adapter.lowrank.Pair;
@@ -12,6 +11,7 @@ import io.lorica.model.Pass;
 import io.lorica.model.Site;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
+import io.lorica.tensor.fused.LowRankGroupsOp;
 import java.util.LinkedHashMap;
 import java.util.Optional;
 import java.util.SequencedMap;
@@ -73,15 +73,20 @@ public final class Expert implements SiteAdapter {
                 : magnitude.apply(x, base, result, weight, pass.training() && dropout > 0);
     }
 
-    /**
-     * {@code weight s B A dropout(x)} alone, in the dtype of {@code x}; not for an expert with a magnitude, whose change depends
-     * on the frozen product.
-     *
-     * @param x {@code [n, in]}
-     * @return {@code [n, out]}, owned by the caller's innermost scope
-     */
-    public Tensor product(Tensor x, double weight, Pass pass) {
-        return LowRank.product(pass.dropout(x, dropout, stream), pair.a(), pair.b(), pair.scaling() * weight);
+    /** Whether it is a plain product, which {@link LowRankGroupsOp} can compute. */
+    boolean isProduct() {
+        return magnitude == null;
+    }
+
+    /** It and its next {@code rows} visitors. */
+    LowRankGroupsOp.Group group(int rows, double weight, Pass pass) {
+        return new LowRankGroupsOp.Group(
+                rows,
+                pair.wideA(),
+                pair.wideB(),
+                pair.scaling() * weight,
+                pass.training() ? dropout : 0,
+                pass.dropout().of(stream));
     }
 
     @Override

@@ -41,10 +41,6 @@ public final class ExpertGroup implements SiteAdapter {
         String of(int expert, String suffix);
     }
 
-    public Expert expert(int number) {
-        return experts.get(number);
-    }
-
     /** All of them, in their order. */
     public List<Expert> all() {
         return experts;

@@ -13,22 +13,38 @@ import org.bytedeco.pytorch.global.torch;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Chooses {@code K} of {@code E} experts for every token:
+ * Chooses some of {@code E} experts for every token:
  *
  * <pre>
  * p = softmax(x G^T)            G: [E, in], x: [T, in], in float32
  * (w, e) = topk(p, K)           w = w / sum_k w
  * </pre>
  *
- * <p>{@link Shares} says what a visit counts where it is not that. Where all experts are chosen for every token the order does not matter and nothing is dropped; with one expert of one the
+ * <p>{@link Choice} says how many it chooses where it is not {@code K}, and {@link Shares} what a visit counts where it is not that.
+ * Where all experts are chosen for every token the order does not matter and nothing is dropped; with one expert of one the
  * weight is exactly 1, and the router learns nothing.
  */
 public final class Router {
     private final String name;
     private final Tensor weight;
     private final @Nullable Tensor bias;
-    private final int topK;
+    private final Choice choice;
     private final Shares shares;
+
+    /** How many experts a token visits. */
+    public sealed interface Choice {
+
+        /** The {@code k} likeliest, from 1 to E. */
+        record TopK(int k) implements Choice {}
+
+        /**
+         * The likeliest until their probabilities sum to more than {@code p}, that one included; all where they do not.
+         *
+         * @param p from 0 to 1
+         * @param temperature divides the probabilities before; 0 for 1
+         */
+        record TopP(double p, double temperature) implements Choice {}
+    }
 
     /** What the visit of a token at an expert counts. */
     public enum Shares {
@@ -64,15 +80,15 @@ public final class Router {
      * @param topK {@code K}, from 1 to E
      */
     public Router(String name, Tensor weight, int topK) {
-        this(name, weight, null, topK, Shares.NORMALIZED);
+        this(name, weight, null, new Choice.TopK(topK), Shares.NORMALIZED);
     }
 
     /** @param bias {@code [E]} float32, owned by the caller; null for none */
-    public Router(String name, Tensor weight, @Nullable Tensor bias, int topK, Shares shares) {
+    public Router(String name, Tensor weight, @Nullable Tensor bias, Choice choice, Shares shares) {
         this.name = name;
         this.weight = weight;
         this.bias = bias;
-        this.topK = topK;
+        this.choice = choice;
         this.shares = shares;
     }
 
@@ -97,27 +113,59 @@ public final class Router {
         if (log != null) {
             p = log.balance(name, p);
         }
-        T_TensorTensor_T top = p.topk(topK, -1, true, true);
-        long[] experts = Tensors.longs(top.get1());
+        Chosen chosen = switch (choice) {
+            case Choice.TopK top -> Chosen.of(p.topk(top.k(), -1, true, true), top.k(), shares);
+            case Choice.TopP top -> Chosen.of(p, top, shares);
+        };
         if (log != null) {
-            note(log, p, experts);
+            note(log, p, chosen);
         }
         long[] visits = new long[experts()];
-        Arrays.stream(experts).forEach(e -> visits[(int) e]++);
-        long[] slots = byExpert(experts, visits);
-        Tensor weights = shares.of(top.get0()).reshape(-1).index_select(0, Tensors.of(slots));
-        Tensor rows = Tensors.of(Arrays.stream(slots).map(slot -> slot / topK).toArray());
+        Arrays.stream(chosen.experts).filter(e -> e >= 0).forEach(e -> visits[(int) e]++);
+        long[] slots = byExpert(chosen.experts, visits);
+        Tensor weights = chosen.weights.index_select(0, Tensors.of(slots));
+        Tensor rows =
+                Tensors.of(Arrays.stream(slots).map(slot -> slot / chosen.most).toArray());
         return new Routing(x.size(0), rows, weights, visits);
     }
 
-    private void note(RoutingLog log, Tensor p, long[] experts) {
-        if (shares == Shares.PROBABILITY) {
-            long[] first = IntStream.range(0, experts.length / topK)
-                    .mapToLong(token -> experts[token * topK])
+    /**
+     * The experts of every token, the likeliest first.
+     *
+     * @param experts {@code most} for each token in turn, -1 where it has fewer
+     * @param weights what the visits count, likewise
+     */
+    private record Chosen(long[] experts, int most, Tensor weights) {
+
+        static Chosen of(T_TensorTensor_T likeliest, int most, Shares shares) {
+            return new Chosen(
+                    Tensors.longs(likeliest.get1()),
+                    most,
+                    shares.of(likeliest.get0()).reshape(-1));
+        }
+
+        static Chosen of(Tensor p, Choice.TopP top, Shares shares) {
+            Tensor share = top.temperature() > 0 ? LowRank.times(p, 1 / top.temperature()) : p;
+            int most = (int) p.size(1);
+            Chosen all = of(share.sort(-1, true), most, shares);
+            float[] sums = Tensors.floats(all.weights.detach().view(-1, most).cumsum(-1));
+            for (int i = 0; i < sums.length; i++) {
+                if (i % most > 0 && sums[i - 1] > top.p()) {
+                    all.experts[i] = -1;
+                }
+            }
+            return all;
+        }
+    }
+
+    private void note(RoutingLog log, Tensor p, Chosen chosen) {
+        if (shares == Shares.PROBABILITY && choice instanceof Choice.TopK) {
+            long[] first = IntStream.range(0, chosen.experts.length / chosen.most)
+                    .mapToLong(token -> chosen.experts[token * chosen.most])
                     .toArray();
             log.note(name, p, first, 1);
         } else {
-            log.note(name, p, experts, topK);
+            log.note(name, p, chosen.experts, chosen.most);
         }
     }
 
@@ -127,9 +175,11 @@ public final class Router {
         for (int e = 1; e < next.length; e++) {
             next[e] = next[e - 1] + (int) visits[e - 1];
         }
-        long[] slots = new long[experts.length];
+        long[] slots = new long[(int) Arrays.stream(visits).sum()];
         for (int slot = 0; slot < experts.length; slot++) {
-            slots[next[(int) experts[slot]]++] = slot;
+            if (experts[slot] >= 0) {
+                slots[next[(int) experts[slot]]++] = slot;
+            }
         }
         return slots;
     }

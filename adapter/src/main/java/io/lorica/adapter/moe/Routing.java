@@ -3,6 +3,8 @@ package io.lorica.adapter.moe;
 import io.lorica.model.Pass;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Tensors;
+import io.lorica.tensor.fused.LowRankGroupsOp;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.function.BiFunction;
 import org.bytedeco.pytorch.Tensor;
@@ -39,11 +41,38 @@ public record Routing(long tokens, Tensor rows, Tensor weights, long[] visits) {
      * The experts' products on their visitors, summed by token with the visits' weights.
      *
      * @param x {@code [T, in]}
+     * @param out features of the result
      * @param factor on all of it
      * @return {@code [T, out]} in the dtype of {@code x}
      */
-    public Tensor change(Tensor x, List<Expert> experts, double factor, Pass pass) {
-        return combine(each(List.of(gather(x)), (e, parts) -> experts.get(e).product(parts.getFirst(), factor, pass)));
+    public Tensor change(Tensor x, long out, List<Expert> experts, double factor, Pass pass) {
+        Tensor sent = gather(x);
+        Tensor none = torch.zeros(new long[] {sent.size(0), out}, sent.options());
+        return combine(add(sent, none, experts, factor, pass));
+    }
+
+    /**
+     * What each visit's expert makes of the frozen product, all experts in one call where they are plain products.
+     *
+     * @param x {@code [N, in]} of the visits
+     * @param base {@code [N, out]}
+     * @param factor on what the experts add
+     * @return {@code [N, out]}
+     */
+    public Tensor add(Tensor x, Tensor base, List<Expert> experts, double factor, Pass pass) {
+        if (!LowRankGroupsOp.fits(x, base) || !experts.stream().allMatch(Expert::isProduct)) {
+            return each(
+                    List.of(x, base),
+                    (e, parts) ->
+                            experts.get(e).apply(parts.getFirst(), parts.getLast(), parts.getLast(), factor, pass));
+        }
+        List<LowRankGroupsOp.Group> groups = new ArrayList<>();
+        for (int e = 0; e < visits.length; e++) {
+            if (visits[e] > 0) {
+                groups.add(experts.get(e).group((int) visits[e], factor, pass));
+            }
+        }
+        return LowRankGroupsOp.apply(x, base, groups);
     }
 
     /**
@@ -53,7 +82,7 @@ public record Routing(long tokens, Tensor rows, Tensor weights, long[] visits) {
      * @param expert by number, from its visitors' part of the inputs to {@code [visits, out]}
      * @return {@code [N, out]}
      */
-    public Tensor each(List<Tensor> inputs, BiFunction<Integer, List<Tensor>, Tensor> expert) {
+    private Tensor each(List<Tensor> inputs, BiFunction<Integer, List<Tensor>, Tensor> expert) {
         TensorVector results = new TensorVector();
         long from = 0;
         for (int e = 0; e < visits.length; e++) {

@@ -46,7 +46,7 @@ public final class RoutingLog implements PassLoss {
      * Notes what a router chose; a block that is computed again notes the same again.
      *
      * @param p {@code [T, E]}
-     * @param experts those that count as chosen, {@code choices} for each token in turn
+     * @param experts those that count as chosen, {@code choices} for each token in turn, -1 for none
      */
     void note(String router, Tensor p, long[] experts, int choices) {
         int tokens = experts.length / choices;
@@ -74,7 +74,9 @@ public final class RoutingLog implements PassLoss {
             }
             long[] visits = new long[sums.length];
             for (int i = 0; i < p.size(0) * choices; i++) {
-                visits[(int) experts[from + i]]++;
+                if (experts[from + i] >= 0) {
+                    visits[(int) experts[from + i]]++;
+                }
             }
             return new ExpertUse(p.size(0), visits, wide, choices);
         }

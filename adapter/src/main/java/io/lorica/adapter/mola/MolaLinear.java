@@ -89,7 +89,7 @@ final class MolaLinear implements SiteAdapter {
             return experts.getFirst().apply(input, base, result, weight, pass);
         }
         Tensor x = input.reshape(-1, site.in());
-        Tensor change = router.route(x, pass).change(x, experts, weight, pass);
+        Tensor change = router.route(x, pass).change(x, site.out(), experts, weight, pass);
         return result.add(change.view(Tensors.shape(result)));
     }
 

@@ -1,6 +1,7 @@
 package io.lorica.serve.mix;
 
 import io.lorica.adapter.BlockAdapter;
+import io.lorica.adapter.RowRanges;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Embedding;
 import io.lorica.model.FeedForward;
@@ -27,7 +28,8 @@ import org.jspecify.annotations.Nullable;
  * of a site in one call. Any other method computes its own {@code apply} on its rows.
  *
  * <p>It holds no state: which rows belong to whom comes with the call, as {@link Rows}. Calls without them compute the
- * base.
+ * base. {@link io.lorica.adapter.RowsOverlay} does the same in training, where nothing may be written in place and gradients
+ * must stay with their ranges; here factors lie in pages, blends have weights, and no gradient is asked for.
  */
 public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, FeedForward.Overlay {
 
@@ -80,8 +82,8 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
         if (!(pass.facts() instanceof Rows rows)) {
             return block.plain(x, pass);
         }
-        List<Rows.Range> ranges = rows.over(x.size(0), block.name());
-        Blend first = ranges.getFirst().blend();
+        List<RowRanges.Range<Blend>> ranges = rows.ranges().over(x.size(0), block.name());
+        Blend first = ranges.getFirst().owner();
         BlockAdapter only =
                 first.parts().size() == 1 && first.parts().getFirst().weight() == 1
                         ? first.parts().getFirst().adapter().at(block)
@@ -90,20 +92,20 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
             return only.forward(x, pass);
         }
         Tensor result = block.plain(x, pass);
-        for (Rows.Range range : ranges) {
+        for (RowRanges.Range<Blend> range : ranges) {
             replace(block, x, result, range, pass.with(rows.only(range)));
         }
         return result;
     }
 
-    private static void replace(FeedForward block, Tensor x, Tensor result, Rows.Range range, Pass pass) {
+    private static void replace(FeedForward block, Tensor x, Tensor result, RowRanges.Range<Blend> range, Pass pass) {
         try (Scope _ = Scope.open()) {
-            Tensor output = result.narrow(0, range.from(), range.count());
+            Tensor output = range.of(result);
             Tensor plain = output.clone();
-            for (Blend.Part part : range.blend().parts()) {
+            for (Blend.Part part : range.owner().parts()) {
                 BlockAdapter adapter = part.adapter().at(block);
                 if (adapter != null) {
-                    Tensor adapted = adapter.forward(x.narrow(0, range.from(), range.count()), pass);
+                    Tensor adapted = adapter.forward(range.of(x), pass);
                     try (Scalar weight = new Scalar(part.weight())) {
                         output.add_(adapted.sub(plain), weight);
                     }
@@ -128,9 +130,9 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
         }
         boolean fits = LowRankOp.fits(x, result);
         List<LowRankOp.Row> single = new ArrayList<>();
-        for (Rows.Range range : rows.over(result.size(0), site.name())) {
-            List<Acting> acting = acting(site, range.blend(), rows);
-            List<ServedAdapter.Swap> swaps = range.blend().parts().stream()
+        for (RowRanges.Range<Blend> range : rows.ranges().over(result.size(0), site.name())) {
+            List<Acting> acting = acting(site, range.owner(), rows);
+            List<ServedAdapter.Swap> swaps = range.owner().parts().stream()
                     .flatMap(part -> part.adapter().swaps(site).stream())
                     .toList();
             if (!swaps.isEmpty()) {
@@ -173,7 +175,7 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
         return rank;
     }
 
-    private static void addRows(Rows.Range range, List<Acting> acting, List<LowRankOp.Row> rows) {
+    private static void addRows(RowRanges.Range<Blend> range, List<Acting> acting, List<LowRankOp.Row> rows) {
         if (acting.isEmpty()) {
             return;
         }
@@ -190,14 +192,14 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
             Site site,
             Tensor x,
             Tensor result,
-            Rows.Range range,
+            RowRanges.Range<Blend> range,
             List<ServedAdapter.Swap> swaps,
             List<Acting> acting,
             Pass pass) {
         try (Scope _ = Scope.open()) {
             swaps.forEach(swap -> swap.parameter().override(swap.value()));
-            Tensor input = x.narrow(0, range.from(), range.count());
-            result.narrow(0, range.from(), range.count())
+            Tensor input = range.of(x);
+            range.of(result)
                     .copy_(
                             switch (site) {
                                 case Linear linear -> linear.base(input);
@@ -209,10 +211,11 @@ public final class MixedOverlay implements Linear.Overlay, Embedding.Overlay, Fe
         }
     }
 
-    private static void addRange(Tensor x, Tensor result, Rows.Range range, List<Acting> acting, Pass pass) {
+    private static void addRange(
+            Tensor x, Tensor result, RowRanges.Range<Blend> range, List<Acting> acting, Pass pass) {
         try (Scope _ = Scope.open()) {
-            Tensor input = x.narrow(0, range.from(), range.count());
-            Tensor output = result.narrow(0, range.from(), range.count());
+            Tensor input = range.of(x);
+            Tensor output = range.of(result);
             // A method may need the frozen output after another part has added to it.
             Tensor base = acting.size() == 1 ? output : output.clone();
             for (Acting one : acting) {

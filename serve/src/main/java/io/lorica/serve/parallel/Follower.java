@@ -1,5 +1,6 @@
 package io.lorica.serve.parallel;
 
+import io.lorica.adapter.RowRanges;
 import io.lorica.model.Batch;
 import io.lorica.model.CausalModel;
 import io.lorica.model.KvCache;
@@ -129,14 +130,14 @@ public final class Follower {
     }
 
     private ShardRows facts(Message.Pass pass) {
-        return new ShardRows(pass.ranges().stream()
-                .map(range -> new ShardRows.Range(
-                        range.from(),
-                        range.count(),
-                        range.uses().stream()
-                                .map(use -> new ShardRows.Acting(
-                                        Objects.requireNonNull(adapters.get(use.adapter())), use.weight()))
-                                .toList()))
-                .toList());
+        return new ShardRows(new RowRanges<>(pass.ranges().stream()
+                .map(range -> new RowRanges.Range<>(range.from(), range.count(), acting(range)))
+                .toList()));
+    }
+
+    private List<ShardRows.Acting> acting(Message.Range range) {
+        return range.uses().stream()
+                .map(use -> new ShardRows.Acting(Objects.requireNonNull(adapters.get(use.adapter())), use.weight()))
+                .toList();
     }
 }

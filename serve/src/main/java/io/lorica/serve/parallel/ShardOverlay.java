@@ -1,5 +1,6 @@
 package io.lorica.serve.parallel;
 
+import io.lorica.adapter.RowRanges;
 import io.lorica.model.BaseModel;
 import io.lorica.model.Linear;
 import io.lorica.model.Pass;
@@ -43,9 +44,10 @@ final class ShardOverlay implements Linear.Overlay {
     }
 
     /** A product at the site for some rows; {@code at} is where its rows lie among those of all uses. */
-    private record Use(ShardRows.Range range, AdapterShard.Part part, double weight, long at, int width) {
+    private record Use(
+            RowRanges.Range<List<ShardRows.Acting>> range, AdapterShard.Part part, double weight, long at, int width) {
         Tensor rows(Tensor of) {
-            return of.narrow(0, range.from(), range.count());
+            return range.of(of);
         }
 
         long size() {
@@ -69,8 +71,8 @@ final class ShardOverlay implements Linear.Overlay {
     private List<Use> uses(Linear site, @Nullable Span span, ShardRows rows) {
         List<Use> uses = new ArrayList<>();
         long at = 0;
-        for (ShardRows.Range range : rows.ranges()) {
-            for (ShardRows.Acting acting : range.acting()) {
+        for (RowRanges.Range<List<ShardRows.Acting>> range : rows.ranges().all()) {
+            for (ShardRows.Acting acting : range.owner()) {
                 AdapterShard.Part part = acting.adapter().at(site.name());
                 if (part != null && part.entry().product()) {
                     int rank = part.entry().rank();
@@ -117,19 +119,18 @@ final class ShardOverlay implements Linear.Overlay {
     }
 
     private static void addChanges(Linear site, ShardRows rows, Tensor x, Tensor y) {
-        for (ShardRows.Range range : rows.ranges()) {
-            for (ShardRows.Acting acting : range.acting()) {
+        for (RowRanges.Range<List<ShardRows.Acting>> range : rows.ranges().all()) {
+            for (ShardRows.Acting acting : range.owner()) {
                 AdapterShard.Part part = acting.adapter().at(site.name());
                 if (part == null || part.entry().product()) {
                     continue;
                 }
-                Tensor change =
-                        x.narrow(0, range.from(), range.count()).mm(part.first().t());
+                Tensor change = range.of(x).mm(part.first().t());
                 if (part.entry().out() > 0) {
                     change.add_(part.second());
                 }
                 try (Scalar weight = new Scalar(acting.weight())) {
-                    y.narrow(0, range.from(), range.count()).add_(change, weight);
+                    range.of(y).add_(change, weight);
                 }
             }
         }

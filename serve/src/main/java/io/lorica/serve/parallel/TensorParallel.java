@@ -1,5 +1,6 @@
 package io.lorica.serve.parallel;
 
+import io.lorica.adapter.RowRanges;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ModelLoader;
 import io.lorica.model.Pass;
@@ -168,8 +169,8 @@ public final class TensorParallel implements Crew {
         computing = true;
         adapters.sweep();
         List<Message.Range> ranges = new ArrayList<>();
-        for (Rows.Range range : rows.ranges()) {
-            List<Message.Use> uses = range.blend().parts().stream()
+        for (RowRanges.Range<Blend> range : rows.ranges().all()) {
+            List<Message.Use> uses = range.owner().parts().stream()
                     .map(part -> new Message.Use(adapters.share(part.adapter()), part.weight()))
                     .toList();
             ranges.add(new Message.Range(range.from(), range.count(), uses));
@@ -208,14 +209,10 @@ public final class TensorParallel implements Crew {
 
     @Override
     public Pass.Facts facts(Rows rows) {
-        return new ShardRows(rows.ranges().stream()
-                .map(range -> new ShardRows.Range(
-                        range.from(),
-                        range.count(),
-                        range.blend().parts().stream()
-                                .map(part -> new ShardRows.Acting(adapters.mine(part.adapter()), part.weight()))
-                                .toList()))
-                .toList());
+        return new ShardRows(rows.ranges()
+                .map(blend -> blend.parts().stream()
+                        .map(part -> new ShardRows.Acting(adapters.mine(part.adapter()), part.weight()))
+                        .toList()));
     }
 
     @Override

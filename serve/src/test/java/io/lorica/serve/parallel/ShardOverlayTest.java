@@ -2,6 +2,7 @@ package io.lorica.serve.parallel;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.lorica.adapter.RowRanges;
 import io.lorica.model.Batch;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ModelLoader;
@@ -35,6 +36,7 @@ import net.jqwik.api.constraints.IntRange;
 
 /** Ranks on threads of this process, each with its own part of a tiny model, compute together what one computes. */
 class ShardOverlayTest {
+    private static final ShardRows NO_ADAPTERS = new ShardRows(RowRanges.only(0, List.of()));
     private static final String ALL =
             "'target_modules':['q_proj','k_proj','v_proj','o_proj','gate_proj','up_proj','down_proj']";
     private static final List<String[]> KINDS = List.of(
@@ -95,14 +97,10 @@ class ShardOverlayTest {
 
     private static ShardRows cut(Shard shard, DType type, Rows rows) {
         AdapterCut cut = new AdapterCut(shard, type);
-        return new ShardRows(rows.ranges().stream()
-                .map(range -> new ShardRows.Range(
-                        range.from(),
-                        range.count(),
-                        range.blend().parts().stream()
-                                .map(part -> new ShardRows.Acting(cut.of(part.adapter()), part.weight()))
-                                .toList()))
-                .toList());
+        return new ShardRows(rows.ranges()
+                .map(blend -> blend.parts().stream()
+                        .map(part -> new ShardRows.Acting(cut.of(part.adapter()), part.weight()))
+                        .toList()));
     }
 
     private static float[] logits(CausalModel model, List<long[]> sequences, Pass.Facts facts) {
@@ -143,10 +141,9 @@ class ShardOverlayTest {
             List<long[]> sequences = List.of(new long[] {1, 2, 3}, new long[] {9});
             float[] expected;
             try (Scope _ = Scope.open()) {
-                expected = logits(whole, sequences, new ShardRows(List.of()));
+                expected = logits(whole, sequences, NO_ADAPTERS);
             }
-            List<float[]> actual =
-                    together(whole, 2, (_, model, _) -> logits(model, sequences, new ShardRows(List.of())));
+            List<float[]> actual = together(whole, 2, (_, model, _) -> logits(model, sequences, NO_ADAPTERS));
             assertThat(actual.getFirst()).usingComparatorWithPrecision(1e-5f).containsExactly(expected);
         }
     }
@@ -162,7 +159,7 @@ class ShardOverlayTest {
             List<long[]> sequences = List.of(new long[tokens]);
             Rows rows = Rows.of(new int[] {tokens}, List.of(Blend.of(adapter)), null, null);
             Work<Double> base = (_, model, ranks) -> {
-                logits(model, sequences, new ShardRows(List.of()));
+                logits(model, sequences, NO_ADAPTERS);
                 return ranks.traffic();
             };
             Work<Double> adapted = (shard, model, ranks) -> {
