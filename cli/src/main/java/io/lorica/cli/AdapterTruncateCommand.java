@@ -7,7 +7,6 @@ import io.lorica.adapter.NestedRanks;
 import io.lorica.adapter.Provenance;
 import io.lorica.adapter.Scales;
 import io.lorica.model.Pretrained;
-import io.lorica.model.Rates;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import java.nio.file.Files;
@@ -15,6 +14,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 
@@ -38,14 +38,9 @@ final class AdapterTruncateCommand implements Callable<Integer> {
     @Nullable
     Integer rank;
 
-    @Option(
-            names = "--audio-rate",
-            paramLabel = "N",
-            description = "mtsk: frames of sound for a token, 0 without sound.")
-    int audioRate;
-
-    @Option(names = "--video-rate", paramLabel = "N", description = "mtsk: pictures for a token, 0 without pictures.")
-    int videoRate;
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    RateOptions rates;
 
     @Option(names = "--out", required = true, paramLabel = "OUT", description = "New directory.")
     @SuppressWarnings("NullAway.Init")
@@ -59,7 +54,7 @@ final class AdapterTruncateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        if ((rank == null) == (audioRate + videoRate == 0)) {
+        if ((rank == null) != rates.given()) {
             throw new LoricaException.BadInput("say what to keep: either --rank, or --audio-rate and --video-rate");
         }
         AdapterConfig.read(directory); // a broken adapter is known before the base is fetched and loaded
@@ -87,7 +82,7 @@ final class AdapterTruncateCommand implements Callable<Integer> {
             Scales scales = adapter.scales()
                     .orElseThrow(() -> new LoricaException.Unsupported(directory + " was trained with method '" + method
                             + "', which knows no rates of compression; train with --method mtsk to choose later"));
-            scales.use(new Rates(audioRate, videoRate));
+            scales.use(rates.rates());
         }
     }
 }

@@ -1,16 +1,13 @@
 package io.lorica.cli;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
-import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.lorica.tensor.Threads;
 import io.lorica.train.report.Table;
 import io.lorica.train.scenes.ScenesExperiment;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** {@code lorica bench scenes}: LoRA against both halves of Arcana. */
@@ -25,18 +22,9 @@ import picocli.CommandLine.Option;
         footer = {"", "Example: lorica bench scenes --out scenes"})
 final class BenchScenesCommand implements Callable<Integer> {
 
-    @Option(names = "--out", required = true, paramLabel = "DIR", description = "Directory of the models.")
+    @Mixin
     @SuppressWarnings("NullAway.Init")
-    Path out;
-
-    @Option(
-            names = "--pretrain-steps",
-            defaultValue = "600",
-            description = "Steps of the small model (default: ${DEFAULT-VALUE}).")
-    int pretrainSteps;
-
-    @Option(names = "--steps", defaultValue = "400", description = "Steps of each adapter (default: ${DEFAULT-VALUE}).")
-    int steps;
+    SceneRuns runs;
 
     @Option(
             names = "--tests",
@@ -51,19 +39,6 @@ final class BenchScenesCommand implements Callable<Integer> {
             description = "Compare these alone, as the table names them (default: all).")
     List<String> only = new ArrayList<>();
 
-    @Option(
-            names = "--seeds",
-            split = ",",
-            defaultValue = "0",
-            description = "Of all that is random, a run each (default: ${DEFAULT-VALUE}).")
-    List<Long> seeds = new ArrayList<>();
-
-    @Option(names = "--threads", defaultValue = "1", description = "Of libtorch (default: ${DEFAULT-VALUE}).")
-    int threads;
-
-    @Option(names = "--json", description = "One JSON object instead of tables.")
-    boolean json;
-
     private final Console console;
 
     BenchScenesCommand(Console console) {
@@ -72,45 +47,29 @@ final class BenchScenesCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        Threads.set(threads);
-        ObjectNode document = JsonNodeFactory.instance.objectNode();
-        document.put("pretrain_steps", pretrainSteps).put("steps", steps).put("tests", tests);
-        for (long seed : seeds) {
-            List<ScenesExperiment.Result> results = new ScenesExperiment(
-                            new ScenesExperiment.Settings(pretrainSteps, steps, tests, only, seed))
-                    .run(out.resolve("seed-" + seed), (part, step, all, loss) -> {
-                        if (step % 100 == 0 || step == all) {
-                            console.note(
-                                    "seed %d, %s: step %d of %d, loss %.3f".formatted(seed, part, step, all, loss));
-                        }
-                    });
-            var list = document.withObject("/seeds").putArray(Long.toString(seed));
-            results.forEach(result -> list.add(result.json()));
-            if (!json) {
-                console.print(table(seed, results).text());
-            }
-        }
-        if (json) {
-            console.json(document);
-        }
+        runs.print(
+                console,
+                JsonNodeFactory.instance.objectNode().put("tests", tests),
+                (seed, directory, heard) -> new ScenesExperiment(
+                                new ScenesExperiment.Settings(runs.pretrainSteps, runs.steps, tests, only, seed))
+                        .run(directory, heard),
+                ScenesExperiment.Result::json,
+                BenchScenesCommand::table);
         return 0;
     }
 
-    private static Table table(long seed, List<ScenesExperiment.Result> results) {
-        List<String> head = new ArrayList<>(List.of("seed " + seed, "parameters", "shown"));
+    private static Table table(String corner, List<ScenesExperiment.Result> results) {
+        List<String> head = new ArrayList<>(List.of(corner, "parameters", "shown"));
         head.addAll(results.getFirst().shown().keySet());
         head.add("told");
         Table table = new Table(head.toArray(String[]::new));
         for (ScenesExperiment.Result result : results) {
-            List<Object> row = new ArrayList<>(List.of(result.name(), result.parameters(), percent(result.seen())));
-            result.shown().values().forEach(share -> row.add(percent(share)));
-            row.add(percent(result.told()));
+            List<Object> row =
+                    new ArrayList<>(List.of(result.name(), result.parameters(), Units.percent(result.seen())));
+            result.shown().values().forEach(share -> row.add(Units.percent(share)));
+            row.add(Units.percent(result.told()));
             table.row(row.toArray());
         }
         return table;
-    }
-
-    private static String percent(double share) {
-        return String.format(Locale.ROOT, "%.1f %%", 100 * share);
     }
 }

@@ -7,7 +7,6 @@ import io.lorica.train.report.Table;
 import io.lorica.train.speech.SpeechExperiment;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;
@@ -73,6 +72,11 @@ final class BenchSpeechCommand implements Callable<Integer> {
     @Option(names = "--threads", defaultValue = "1", description = "Of libtorch (default: ${DEFAULT-VALUE}).")
     int threads;
 
+    @Option(
+            names = "--save-clips",
+            description = "Also write the clips into --out, with train.jsonl and test.jsonl for lorica train and eval.")
+    boolean saveClips;
+
     @Option(names = "--json", description = "One JSON object instead of the table.")
     boolean json;
 
@@ -85,8 +89,8 @@ final class BenchSpeechCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         Threads.set(threads);
-        SpeechExperiment experiment = new SpeechExperiment(
-                new SpeechExperiment.Settings(clips, testClips, decibels, hidden, pretrainSteps, steps, seed));
+        SpeechExperiment experiment = new SpeechExperiment(new SpeechExperiment.Settings(
+                clips, testClips, decibels, hidden, pretrainSteps, steps, seed, saveClips));
         List<SpeechExperiment.Result> results = experiment.run(audio, images, out, (part, step, all, loss) -> {
             if (step % 50 == 0 || step == all) {
                 console.note("%s: step %d of %d, loss %.3f".formatted(part, step, all, loss));
@@ -108,14 +112,10 @@ final class BenchSpeechCommand implements Callable<Integer> {
                 result.rates().audio(),
                 result.rates().video(),
                 result.tokens(),
-                percent(result.both()),
-                percent(result.deaf()),
-                percent(result.blind())));
+                Units.percent(result.both()),
+                Units.percent(result.deaf()),
+                Units.percent(result.blind())));
         console.print(table.text());
         return 0;
-    }
-
-    private static String percent(double share) {
-        return String.format(Locale.ROOT, "%.1f %%", 100 * share);
     }
 }

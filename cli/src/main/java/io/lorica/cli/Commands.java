@@ -39,7 +39,8 @@ final class Commands {
                 .addSubcommand(new BenchDecodeCommand(console))
                 .addSubcommand(new BenchJobsCommand(console))
                 .addSubcommand(new BenchSpeechCommand(console))
-                .addSubcommand(new BenchScenesCommand(console)));
+                .addSubcommand(new BenchScenesCommand(console))
+                .addSubcommand(new BenchConflictCommand(console)));
         Errors errors = new Errors(console, root);
         line.setParameterExceptionHandler(errors::wrongUse).setExecutionExceptionHandler(errors::failed);
         line.setOut(new PrintWriter(console.out(), true, UTF_8)).setErr(new PrintWriter(console.err(), true, UTF_8));

@@ -12,6 +12,7 @@ import io.lorica.train.TrainListener;
 import io.lorica.train.compare.Cell;
 import io.lorica.train.compare.Comparison;
 import io.lorica.train.compare.Summary;
+import io.lorica.train.data.Senses;
 import io.lorica.train.eval.EvalTask;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -223,7 +224,7 @@ final class CompareCommand implements Callable<Integer> {
 
             @Override
             public double measure(Pretrained trained) {
-                return eval.measure(trained, builtIn, rows)
+                return eval.measure(trained, Senses.of(trained), builtIn, rows)
                         .values()
                         .firstEntry()
                         .getValue()

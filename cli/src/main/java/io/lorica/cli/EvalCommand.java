@@ -3,6 +3,7 @@ package io.lorica.cli;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ClassifierModel;
 import io.lorica.model.Pretrained;
+import io.lorica.model.Rates;
 import io.lorica.model.Tokenizer;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
@@ -10,17 +11,21 @@ import io.lorica.train.data.Example;
 import io.lorica.train.data.ExampleReader;
 import io.lorica.train.data.Labels;
 import io.lorica.train.data.ReadOptions;
+import io.lorica.train.data.Senses;
 import io.lorica.train.eval.EvalResult;
 import io.lorica.train.eval.EvalTask;
 import io.lorica.train.eval.ExactMatch;
 import io.lorica.train.eval.LabelScores;
 import io.lorica.train.eval.MultipleChoice;
 import io.lorica.train.eval.Perplexity;
+import io.lorica.train.eval.WordErrorRate;
 import io.lorica.train.report.Table;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.SequencedMap;
 import java.util.concurrent.Callable;
 import java.util.function.IntConsumer;
 import org.jspecify.annotations.Nullable;
@@ -35,8 +40,10 @@ import picocli.CommandLine.Option;
         description = {
             "perplexity: loss of the targets, of any data that lorica train reads.",
             "exact-match: greedy answers; the final number, or else the text, must be the reference's (GSM8K).",
+            "word-error-rate: greedy answers; words put in, left out or exchanged, over the words of the reference.",
             "classification: accuracy, macro-F1 and Matthews' correlation, or those of a regression, of rows with a label.",
             "multiple-choice: log-likelihood of each choice, raw (acc) and by length (acc_norm).",
+            "Of recordings every scale that the adapter knows is measured, unless rates are given.",
             "Built-in tasks (--list-tasks) read the shared data sets, with lm-evaluation-harness's zero-shot prompts."
         },
         footer = {
@@ -46,7 +53,8 @@ import picocli.CommandLine.Option;
 final class EvalCommand implements Callable<Integer> {
 
     /** What is measured on a file of one's own. */
-    private static final List<String> KINDS = List.of("perplexity", "exact-match", "multiple-choice", "classification");
+    private static final List<String> KINDS =
+            List.of("perplexity", "exact-match", "word-error-rate", "multiple-choice", "classification");
 
     @Mixin
     @SuppressWarnings("NullAway.Init")
@@ -57,8 +65,8 @@ final class EvalCommand implements Callable<Integer> {
             paramLabel = "NAME",
             defaultValue = "perplexity",
             description =
-                    "perplexity, exact-match, multiple-choice or classification of --data, or a built-in task such as"
-                            + " piqa (default: ${DEFAULT-VALUE}).")
+                    "perplexity, exact-match, word-error-rate, multiple-choice or classification of --data, or a built-in"
+                            + " task such as piqa (default: ${DEFAULT-VALUE}).")
     @SuppressWarnings("NullAway.Init")
     String task;
 
@@ -76,7 +84,7 @@ final class EvalCommand implements Callable<Integer> {
             names = "--max-tokens",
             paramLabel = "N",
             defaultValue = "256",
-            description = "Longest answer of exact-match (default: ${DEFAULT-VALUE}).")
+            description = "Longest answer of exact-match and word-error-rate (default: ${DEFAULT-VALUE}).")
     int maxTokens;
 
     @Option(
@@ -85,6 +93,10 @@ final class EvalCommand implements Callable<Integer> {
             defaultValue = "1024",
             description = "Longest example of perplexity (default: ${DEFAULT-VALUE}).")
     int maxLength;
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    RateOptions rates;
 
     @Option(names = "--json", description = "One JSON object.")
     boolean json;
@@ -110,7 +122,7 @@ final class EvalCommand implements Callable<Integer> {
         EvalTask builtIn = builtIn();
         Path file = file(builtIn);
         try (Session session = Session.open(base, "bfloat16", console)) {
-            EvalResult result = measure(session.pretrained(), builtIn, file);
+            EvalResult result = measure(session, builtIn, file);
             if (json) {
                 console.json(result.json());
             } else {
@@ -155,24 +167,38 @@ final class EvalCommand implements Callable<Integer> {
         console.print(table.text());
     }
 
+    /** Recordings at each of the scales, all else once. */
+    private EvalResult measure(Session session, @Nullable EvalTask builtIn, Path file) {
+        List<Rates> scales = rates.scales(session.pretrained(), session.scales());
+        if (scales.isEmpty()) {
+            return measure(session.pretrained(), Senses.of(session.pretrained()), builtIn, file);
+        }
+        SequencedMap<Rates, EvalResult> results = new LinkedHashMap<>();
+        for (Rates scale : scales) {
+            results.put(scale, measure(session.pretrained(), session.sensesAt(scale), builtIn, file));
+        }
+        return EvalResult.byScale(results);
+    }
+
     /** The task on a model that is loaded. */
-    EvalResult measure(Pretrained model, @Nullable EvalTask builtIn, Path file) {
+    EvalResult measure(Pretrained model, Senses senses, @Nullable EvalTask builtIn, Path file) {
         if (builtIn == null) {
-            return measure(model, file);
+            return measure(model, senses, file);
         }
         return builtIn.question() == null
-                ? exactMatch(model, file)
+                ? answers(model, senses, file, ExactMatch::of)
                 : multipleChoice(model.causal(), model.tokenizer(), builtIn.questions(file));
     }
 
-    private EvalResult measure(Pretrained model, Path file) {
+    private EvalResult measure(Pretrained model, Senses senses, Path file) {
         Tokenizer tokenizer = model.tokenizer();
         return switch (task) {
             case "classification" -> classify(model.classifier(), tokenizer, file);
-            case "exact-match" -> exactMatch(model, file);
+            case "exact-match" -> answers(model, senses, file, ExactMatch::of);
+            case "word-error-rate" -> answers(model, senses, file, WordErrorRate::of);
             case "multiple-choice" -> multipleChoice(model.causal(), tokenizer, EvalRows.choices(file));
             default -> {
-                List<Example> examples = first(new ExampleReader(model, ReadOptions.ofLength(maxLength))
+                List<Example> examples = first(new ExampleReader(tokenizer, senses, ReadOptions.ofLength(maxLength))
                         .read(file)
                         .examples());
                 yield shown(examples.size(), done -> Perplexity.of(model.causal(), tokenizer, examples, done));
@@ -188,11 +214,22 @@ final class EvalCommand implements Callable<Integer> {
         return shown(examples.size(), done -> LabelScores.of(task, model, examples, labels, done));
     }
 
-    private EvalResult exactMatch(Pretrained base, Path file) {
+    /** What is told of greedy answers. */
+    @FunctionalInterface
+    private interface AnswerMeasure {
+        EvalResult of(
+                String task,
+                CausalModel model,
+                Tokenizer tokenizer,
+                List<ExactMatch.Question> questions,
+                int maxTokens,
+                IntConsumer done);
+    }
+
+    private EvalResult answers(Pretrained base, Senses senses, Path file, AnswerMeasure measure) {
         CausalModel model = base.causal();
-        List<ExactMatch.Question> questions = first(EvalRows.answers(file, base));
-        return shown(
-                questions.size(), done -> ExactMatch.of(task, model, base.tokenizer(), questions, maxTokens, done));
+        List<ExactMatch.Question> questions = first(EvalRows.answers(file, base, senses));
+        return shown(questions.size(), done -> measure.of(task, model, base.tokenizer(), questions, maxTokens, done));
     }
 
     private EvalResult multipleChoice(CausalModel model, Tokenizer tokenizer, List<MultipleChoice.Question> all) {

@@ -7,14 +7,13 @@ import io.lorica.train.data.DataFormat;
 import io.lorica.train.data.PromptEncoder;
 import io.lorica.train.data.Row;
 import io.lorica.train.data.Rows;
-import io.lorica.train.data.Sight;
+import io.lorica.train.data.Senses;
 import io.lorica.train.data.Template;
 import io.lorica.train.eval.ExactMatch;
 import io.lorica.train.eval.MultipleChoice;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -25,9 +24,8 @@ final class EvalRows {
     private EvalRows() {}
 
     /** Questions with a reference answer: question/answer, prompt/completion or alpaca rows. */
-    static List<ExactMatch.Question> answers(Path file, Pretrained base) {
+    static List<ExactMatch.Question> answers(Path file, Pretrained base, Senses senses) {
         PromptEncoder encoder = new PromptEncoder(base.tokenizer(), Template.AUTO);
-        Optional<Sight> sight = Sight.of(base);
         List<ExactMatch.Question> questions = new ArrayList<>();
         Rows.of(file).forEach(row -> {
             DataFormat format = DataFormat.detect(row);
@@ -36,10 +34,9 @@ final class EvalRows {
                 case DataFormat.PromptCompletion pair -> pair.completion();
                 case DataFormat.Alpaca _ -> "output";
                 case DataFormat.Chat _, DataFormat.Text _, DataFormat.Classification _ ->
-                    throw row.bad(
-                            "exact-match needs question and answer, prompt and completion, or instruction and output");
+                    throw row.bad("answers need question and answer, prompt and completion, or instruction and output");
             };
-            Sight.Prompt prompt = Sight.prompt(sight, row, encoder.prompt(row, format));
+            Senses.Prompt prompt = senses.prompt(row, encoder.prompt(row, format));
             questions.add(new ExactMatch.Question(prompt.tokens(), prompt.media(), row.text(column)));
         });
         return questions;

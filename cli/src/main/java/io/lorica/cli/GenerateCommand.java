@@ -2,19 +2,20 @@ package io.lorica.cli;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import io.lorica.model.Generation;
+import io.lorica.model.Rates;
 import io.lorica.model.Sampling;
 import io.lorica.model.TextGenerator;
-import io.lorica.model.VisionLanguageModel;
-import io.lorica.model.image.ImageProcessor;
-import io.lorica.model.image.Picture;
-import io.lorica.tensor.LoricaException;
-import io.lorica.tensor.Scope;
+import io.lorica.train.data.Attached;
+import io.lorica.train.data.Media;
+import io.lorica.train.data.Senses;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.Consumer;
-import org.bytedeco.pytorch.Tensor;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -50,6 +51,21 @@ final class GenerateCommand implements Callable<Integer> {
             description = "A picture for each <image> of the prompt, in order (a model that sees images).")
     List<Path> images = List.of();
 
+    @Option(names = "--audio", paramLabel = "FILE", description = "A sound to hear (WAV; a model of speech).")
+    @Nullable
+    Path audio;
+
+    @Option(
+            names = "--video",
+            paramLabel = "FILE",
+            description = "A film to see (TIFF pages or a folder of pictures; a model of speech).")
+    @Nullable
+    Path video;
+
+    @Mixin
+    @SuppressWarnings("NullAway.Init")
+    RateOptions rates;
+
     @Mixin
     @SuppressWarnings("NullAway.Init")
     SamplingOptions sampling;
@@ -81,19 +97,21 @@ final class GenerateCommand implements Callable<Integer> {
     }
 
     private Generation answer(Session session, long[] tokens, Sampling how, Consumer<String> onText) {
-        if (images.isEmpty()) {
-            return TextGenerator.generate(session.causal(), session.tokenizer(), tokens, how, onText);
-        }
-        if (!(session.model() instanceof VisionLanguageModel seeing)) {
-            throw new LoricaException.Incompatible(base.base.model + " is a "
-                    + session.model().config().modelType()
-                    + " model, which sees no images; leave --image out, or name a llava model");
-        }
-        try (Scope _ = Scope.open()) {
-            List<Picture> pictures = images.stream().map(Picture::read).toList();
-            Tensor pixels = ImageProcessor.read(session.pretrained().path()).pixels(pictures);
-            return TextGenerator.generate(seeing, session.tokenizer(), tokens, pixels, how, onText);
-        }
+        List<Rates> scales = rates.scales(session.pretrained(), session.scales());
+        Senses senses = scales.isEmpty() ? Senses.of(session.pretrained()) : session.sensesAt(scales.getFirst());
+        Senses.Prompt whole = senses.prompt(
+                Attached.of(Map.of("image", images, "audio", files(audio), "video", files(video))), tokens);
+        return TextGenerator.generate(
+                session.causal(),
+                session.tokenizer(),
+                whole.tokens(),
+                batch -> Media.add(batch, Stream.ofNullable(whole.media())),
+                how,
+                onText);
+    }
+
+    private static List<Path> files(@Nullable Path file) {
+        return file == null ? List.of() : List.of(file);
     }
 
     private void show(String text) {

@@ -7,16 +7,19 @@ import io.lorica.adapter.LoadOptions;
 import io.lorica.adapter.MergeCertificate;
 import io.lorica.adapter.MergeOptions;
 import io.lorica.adapter.Provenance;
+import io.lorica.adapter.Scales;
 import io.lorica.model.BaseModel;
 import io.lorica.model.CausalModel;
 import io.lorica.model.ChatTemplate;
 import io.lorica.model.Message;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
+import io.lorica.model.Rates;
 import io.lorica.model.Tokenizer;
 import io.lorica.model.WeightFormat;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
+import io.lorica.train.data.Senses;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,6 +33,7 @@ final class Session implements AutoCloseable {
 
     private final Pretrained pretrained;
     private final AdapterStack stack;
+    private @Nullable Adapter adapter;
 
     private Session(Pretrained pretrained) {
         this.pretrained = pretrained;
@@ -71,10 +75,21 @@ final class Session implements AutoCloseable {
         Provenance.read(directory)
                 .ifPresent(provenance ->
                         provenance.requireText(Provenance.Text.of(pretrained.tokenizer()), directory.toString()));
-        Adapter adapter = Adapter.load(pretrained.model(), directory, how);
+        adapter = Adapter.load(pretrained.model(), directory, how);
         stack.add(ADAPTER, adapter);
         stack.activate(ADAPTER);
         adapter.coverage().ifPresent(found -> console.note("adapter " + directory + ": " + found));
+    }
+
+    /** The scales of the adapter, where there is one that has some. */
+    Optional<Scales> scales() {
+        return adapter == null ? Optional.empty() : adapter.scales();
+    }
+
+    /** What the model takes in beside text; recordings at these rates, by the adapter too. */
+    Senses sensesAt(Rates rates) {
+        scales().ifPresent(scales -> scales.use(rates));
+        return Senses.of(pretrained, List.of(rates));
     }
 
     /** Puts the adapter into the weights until this session closes. */

@@ -25,6 +25,11 @@ final class Units {
         return round(bytes / Math.pow(1024, power)) + " " + "KMGT".charAt(power - 1) + "iB";
     }
 
+    /** {@code 12.5 %}. */
+    static String percent(double share) {
+        return String.format(Locale.ROOT, "%.1f %%", 100 * share);
+    }
+
     private static String round(double value) {
         return String.format(Locale.ROOT, value < 100 ? "%.1f" : "%.0f", value);
     }

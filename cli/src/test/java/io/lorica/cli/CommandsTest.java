@@ -301,8 +301,8 @@ class CommandsTest {
     @Test
     void generate_imageForAModelWithoutEyes_isRefused() {
         Cli wrong = Cli.run("generate", "--model", MODEL, "--prompt", "<image>", "--image", "x.png", "--threads", "1");
-        assertThat(wrong.code()).isEqualTo(1);
-        assertThat(wrong.err()).contains("sees no images").contains("--image");
+        assertThat(wrong.code()).isEqualTo(2);
+        assertThat(wrong.err()).contains("the prompt: it has an image, but the model sees none");
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.lorica.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -18,6 +19,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A LLaVA model trained, resumed, measured and asked about rows with images, as a person does it. */
 class ImageRowsTest {
@@ -140,6 +142,45 @@ class ImageRowsTest {
         return json(Cli.run(all.toArray(String[]::new)));
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void trainJobs_rowsWithImages_eachLearnsWhatItLearnsAlone(int lanes) throws IOException {
+        String common = "\"target_modules\": \"all-linear\", \"r\": 4, \"learning_rate\": 2e-2, \"max_steps\": 6,"
+                + " \"per_device_train_batch_size\": 6, \"held_out\": 4, \"dtype\": \"float32\", \"threads\": 1";
+        List<Double> alone = new ArrayList<>();
+        List<String> jobs = new ArrayList<>();
+        for (String method : List.of("lora", "llava-mole", "mm-lora")) {
+            String own = "\"data\": \"%s\", \"method\": \"%s\"".formatted(folder.resolve("rows.jsonl"), method);
+            Path config = folder.resolve("alone-" + lanes + method + ".yaml");
+            Files.writeString(config, "{" + common + ", " + own + "}");
+            Path out = folder.resolve("alone-" + lanes + method);
+            alone.add(json(Cli.run(
+                            "train",
+                            "--model",
+                            model.toString(),
+                            "--config",
+                            config.toString(),
+                            "--out",
+                            out.toString(),
+                            "--json"))
+                    .get("loss_after")
+                    .asDouble());
+            jobs.add("{\"name\": \"%s\", \"out\": \"%s\", %s}"
+                    .formatted(method, folder.resolve("together-" + lanes + method), own));
+        }
+        Path file = folder.resolve("jobs-" + lanes + ".yaml");
+        Files.writeString(
+                file,
+                "{\"model\": \"%s\", \"lanes\": %d, \"defaults\": {%s}, \"jobs\": [%s]}"
+                        .formatted(model, lanes, common, String.join(", ", jobs)));
+
+        JsonNode together = json(Cli.run("train", "--jobs", file.toString(), "--json"));
+
+        for (int i = 0; i < alone.size(); i++) {
+            assertThat(together.get(i).get("loss_after").asDouble()).isCloseTo(alone.get(i), within(1e-3));
+        }
+    }
+
     /** Methods that treat images in a way of their own; a ladder's tokens are in the prompt too. */
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
@@ -168,7 +209,7 @@ class ImageRowsTest {
             "image": "images/none.png", | <image> w9 | there is no image
             "image": "rows.jsonl",      | <image> w9 | is no image that can be read
             "image": "images/red.png",  | w9         | it has 1 image, but 0 <image>
-            "image": 3,                 | <image> w9 | must be the path of an image
+            "image": 3,                 | <image> w9 | must be a path
             "image": null,              | <image> w9 | it has 0 images, but 1 <image>
             """)
     void train_badImage_isRefusedWithItsRow(String image, String asked, String message) throws IOException {

@@ -7,7 +7,7 @@ import org.bytedeco.pytorch.Tensor;
  * What the sequences of a batch hear and see, before compression: the states of the frozen encoders, which are the same at
  * every rate and so are computed once.
  *
- * @param audio {@code [frames, width]} for each sequence; empty where {@code rates} has no audio
+ * @param audio {@code [frames, width]} for each sequence that has a recording; empty where {@code rates} has no audio
  * @param video likewise for pictures
  * @param rates of compression, one for the whole batch
  */

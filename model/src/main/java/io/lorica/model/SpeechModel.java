@@ -18,6 +18,9 @@ public interface SpeechModel extends CausalModel {
     /** Every scale it has projectors for, video by video. */
     List<Rates> scales();
 
+    /** Stands in a prompt where a token of a recording belongs; no text uses it. */
+    long placeholder();
+
     /**
      * The prompt with the places of a recording after its first token: {@code [BOS] <audio> A </audio> <video> V </video>
      * [rest]}, a stream that the rates lack left out.

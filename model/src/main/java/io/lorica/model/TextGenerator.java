@@ -47,7 +47,12 @@ public final class TextGenerator {
         return generate(model, tokenizer, whole, batch -> batch.withImages(pixels), sampling, onText);
     }
 
-    private static Generation generate(
+    /**
+     * An answer to a prompt with what else belongs to it.
+     *
+     * @param first gives the batch of the prompt what its tokens stand for; what it makes is in the innermost scope
+     */
+    public static Generation generate(
             CausalModel model,
             Tokenizer tokenizer,
             long[] prompt,

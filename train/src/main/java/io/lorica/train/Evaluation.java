@@ -8,7 +8,7 @@ import io.lorica.tensor.Scope;
 import io.lorica.train.data.Example;
 import java.util.List;
 
-/** Held-out loss: the mean of the {@link Objective} over all targets. */
+/** Held-out loss: the mean of the {@link Objective} over all targets, of every reading. */
 public final class Evaluation {
     private final Transformer model;
     private final int batchSize;
@@ -24,14 +24,17 @@ public final class Evaluation {
         double sum = 0;
         long targets = 0;
         for (int from = 0; from < examples.size(); from += batchSize) {
-            MicroBatch micro = MicroBatch.of(examples.subList(from, Math.min(examples.size(), from + batchSize)));
-            try (Scope _ = Scope.open();
-                    Grad _ = Grad.disabled()) {
-                Pass pass = Pass.inference();
-                Batch batch = micro.batch();
-                sum += objective.sum(model.hidden(batch, pass), batch, micro, pass);
+            List<Example> part = examples.subList(from, Math.min(examples.size(), from + batchSize));
+            for (List<Example> reading : Example.readings(part)) {
+                MicroBatch micro = MicroBatch.of(reading);
+                try (Scope _ = Scope.open();
+                        Grad _ = Grad.disabled()) {
+                    Pass pass = Pass.inference();
+                    Batch batch = micro.batch();
+                    sum += objective.sum(model.hidden(batch, pass), batch, micro, pass);
+                }
+                targets += reading.stream().mapToInt(Example::targets).sum();
             }
-            targets += micro.examples().stream().mapToInt(Example::targets).sum();
         }
         return sum / Math.max(1, targets);
     }

@@ -13,7 +13,6 @@ import io.lorica.adapter.TrainingRule;
 import io.lorica.model.ModelStore;
 import io.lorica.model.Pretrained;
 import io.lorica.model.Transformer;
-import io.lorica.model.VisionLanguageModel;
 import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Seed;
@@ -26,6 +25,7 @@ import io.lorica.train.data.ExampleReader;
 import io.lorica.train.data.Labels;
 import io.lorica.train.data.ReadOptions;
 import io.lorica.train.data.Rows;
+import io.lorica.train.data.Senses;
 import io.lorica.train.data.Template;
 import io.lorica.train.eval.LabelScores;
 import io.lorica.train.report.LossPlot;
@@ -198,7 +198,8 @@ public final class FineTune implements AutoCloseable {
         Transformer model = task.model(base);
         int maxLength = Math.min(spec.training().maxLength(), model.contextLength());
         ReadOptions options = new ReadOptions(maxLength, spec.template(), spec.columns());
-        Rowset rows = Rowset.read(spec, task, new ExampleReader(base, options));
+        Senses senses = Senses.of(base);
+        Rowset rows = Rowset.read(spec, task, new ExampleReader(base.tokenizer(), senses, options));
         AdapterStack stack = new AdapterStack(base.model());
         long before = NativeHeap.mark();
         long began = System.nanoTime();
@@ -209,10 +210,10 @@ public final class FineTune implements AutoCloseable {
                         checked.config().withTaskType(task.type()),
                         new DataCalibration(model, rows.split.train(), listener),
                         new Seed(spec.training().seed()).of("init"));
-        int perImage = tokensPerImage(base);
         stack.add(NAME, adapter).activate(NAME);
-        if (tokensPerImage(base) != perImage) { // the adapter adds some, so the examples are longer
-            rows = Rowset.read(spec, task, new ExampleReader(base, options));
+        Senses adapted = Senses.of(base, adapter);
+        if (!adapted.equals(senses)) { // an image has more tokens, or a recording is read at other rates
+            rows = Rowset.read(spec, task, new ExampleReader(base.tokenizer(), adapted, options));
         }
         double seconds = (System.nanoTime() - began) / 1e9;
         Rehearsal.Loaded loaded = new Rehearsal.Loaded(start, weights, NativeHeap.mark() - before, base.path());
@@ -229,10 +230,6 @@ public final class FineTune implements AutoCloseable {
                     : data.split(FineTune.heldOut(spec, data), SPLIT);
             return new Rowset(data, split);
         }
-    }
-
-    private static int tokensPerImage(Pretrained base) {
-        return base.model() instanceof VisionLanguageModel seeing ? seeing.tokensPerImage() : 0;
     }
 
     private static int heldOut(Spec spec, DataSet data) {

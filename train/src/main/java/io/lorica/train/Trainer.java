@@ -175,9 +175,18 @@ public final class Trainer {
     /** An optimizer step under way: the gradients of all its parts make it whole. */
     static final class Step {
         private final long start = System.nanoTime();
+        private final List<Example> examples;
+        private final long targets;
         private final List<Part> parts = new ArrayList<>();
-        private long targets;
         private double loss;
+
+        private Step(List<Example> examples) {
+            this.examples = examples;
+            targets = Example.readings(examples).stream()
+                    .flatMap(List::stream)
+                    .mapToLong(Example::targets)
+                    .sum();
+        }
 
         List<Part> parts() {
             return parts;
@@ -274,25 +283,41 @@ public final class Trainer {
 
         /** Chooses the examples of the next step. */
         Step begin() {
-            Step step = new Step();
             long number = state.step();
             TrainingRule rule = trainee.rule();
-            List<Example> examples = examples(rule, number);
+            Step step = new Step(examples(rule, number));
             rule.beforeStep(number, totalSteps);
             follow(trainee, config, optimizer);
-            step.targets = examples.stream().mapToLong(Example::targets).sum();
-            long all = examples.stream().mapToLong(Example::length).sum();
-            Seed dropout = seed.of("dropout").of(number);
+            split(step);
+            return step;
+        }
+
+        /** Makes a begun step as if nothing of it had been done: no gradients, no loss, the same parts with the same dropout. */
+        void restart(Step step) {
+            optimizer.clearGradients();
+            step.parts.clear();
+            step.loss = 0;
+            split(step);
+        }
+
+        private void split(Step step) {
+            TrainingRule rule = trainee.rule();
+            long all = Example.readings(step.examples).stream()
+                    .flatMap(List::stream)
+                    .mapToLong(Example::length)
+                    .sum();
+            Seed dropout = seed.of("dropout").of(state.step());
             int from = 0;
-            for (List<Example> part : config.microBatches(examples)) {
-                MicroBatch micro = MicroBatch.of(part);
-                PassLoss inside = rule.passLoss((double) micro.tokens() / all, micro.lengths());
-                Pass pass = Pass.training(dropout.of(from));
-                step.parts.add(
-                        new Part(micro, Math.max(1, step.targets), inside == null ? pass : pass.with(inside), inside));
+            for (List<Example> part : config.microBatches(step.examples)) {
+                for (List<Example> reading : Example.readings(part)) {
+                    MicroBatch micro = MicroBatch.of(reading);
+                    PassLoss inside = rule.passLoss((double) micro.tokens() / all, micro.lengths());
+                    Pass pass = Pass.training(dropout.of(from));
+                    step.parts.add(new Part(
+                            micro, Math.max(1, step.targets), inside == null ? pass : pass.with(inside), inside));
+                }
                 from += part.size();
             }
-            return step;
         }
 
         /** Moves what is learned, then evaluates and saves where it is time. */

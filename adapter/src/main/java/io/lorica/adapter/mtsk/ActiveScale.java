@@ -2,6 +2,7 @@ package io.lorica.adapter.mtsk;
 
 import io.lorica.adapter.Scales;
 import io.lorica.adapter.Shared;
+import io.lorica.model.Pass;
 import io.lorica.model.Rates;
 import io.lorica.model.Site;
 import io.lorica.tensor.LoricaException;
@@ -31,9 +32,13 @@ final class ActiveScale implements Shared, Scales {
         return scales;
     }
 
-    /** The scale of the pass under way. */
-    Rates trained() {
-        return trained;
+    /** The scale of a pass: that of the recordings it reads, else the one chosen for training or for use. */
+    Rates of(Pass pass) {
+        Rates read = pass.rates();
+        if (read != null) {
+            return known(read);
+        }
+        return pass.training() ? trained : used;
     }
 
     @Override

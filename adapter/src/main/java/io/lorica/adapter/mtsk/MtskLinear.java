@@ -122,7 +122,7 @@ final class MtskLinear implements SiteAdapter {
 
     @Override
     public Tensor apply(Tensor input, Tensor base, Tensor result, double weight, Pass pass) {
-        Rates scale = pass.training() ? active.trained() : active.inUse();
+        Rates scale = active.of(pass);
         return LowRank.add(result, input, down(scale), up(scale), config.scaling() * weight);
     }
 

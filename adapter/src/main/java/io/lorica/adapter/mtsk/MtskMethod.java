@@ -23,9 +23,9 @@ import java.util.List;
  * one adapter for a language model that hears and sees at several rates of compression. Its low-rank updates are shared by
  * all rates, belong to one, or are the sum of both; see {@link io.lorica.adapter.Scales}.
  *
- * <p>The published objective is the mean loss over all scales, each with a backward pass of its own
- * ({@code Scales.train} between them). The training loop for rows of text trains one scale a step, drawn from the seed and
- * the step, as the authors' follow-up Omni-AVSR does: the same in expectation, at the cost of one scale.
+ * <p>The published objective is the mean loss over all scales, each with a backward pass of its own: a pass that reads
+ * recordings is at their rates ({@link io.lorica.model.Pass#rates}). Of rows of text the training loop trains one scale a
+ * step, drawn from the seed and the step, as the authors' follow-up Omni-AVSR does.
  *
  * <p>The official code has only the shared strategy; the others follow the paper, with a pair for each audio-video pair of
  * rates.

@@ -41,6 +41,12 @@ public record LogMel(int bins) {
         }
     }
 
+    /** How many frames {@link #features(Sound)} of a sound has; 0 where it is too short for any. */
+    public static int frames(Sound sound) {
+        long samples = (long) sound.samples().length * RATE / sound.rate();
+        return samples <= WINDOW / 2 ? 0 : Math.toIntExact(samples / HOP);
+    }
+
     /**
      * The features of the sound alone: {@code [bins, samples / 160]}, owned by the caller's innermost scope.
      *

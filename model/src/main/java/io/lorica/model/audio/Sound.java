@@ -1,11 +1,17 @@
 package io.lorica.model.audio;
 
+import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.LoricaException;
 import java.io.BufferedInputStream;
+import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import javax.sound.sampled.AudioFileFormat;
 import javax.sound.sampled.AudioFormat;
 import javax.sound.sampled.AudioInputStream;
 import javax.sound.sampled.AudioSystem;
@@ -18,6 +24,9 @@ import javax.sound.sampled.UnsupportedAudioFileException;
  * @param rate samples a second
  */
 public record Sound(float[] samples, int rate) {
+
+    /** One, in the steps of a 16-bit file. */
+    private static final int FULL = 1 << 15;
 
     /** Zero crossings of the resampling filter on each side. */
     private static final int CROSSINGS = 24;
@@ -108,6 +117,32 @@ public record Sound(float[] samples, int rate) {
         }
         double angle = Math.PI * x;
         return Math.sin(angle) / angle * (1 + Math.cos(angle / CROSSINGS)) / 2;
+    }
+
+    /** As a file of 16-bit samples holds it: each rounded to a whole number of {@code 2^-15}, and what is louder cut off. */
+    public Sound rounded() {
+        float[] rounded = new float[samples.length];
+        for (int i = 0; i < rounded.length; i++) {
+            rounded[i] = Math.clamp(Math.round(samples[i] * FULL), -FULL, FULL - 1) / (float) FULL;
+        }
+        return new Sound(rounded, rate);
+    }
+
+    /** A WAV file of the {@link #rounded} samples. */
+    public void write(Path file) {
+        ByteBuffer data = ByteBuffer.allocate(2 * samples.length).order(ByteOrder.LITTLE_ENDIAN);
+        for (float sample : rounded().samples) {
+            data.putShort((short) (sample * FULL));
+        }
+        AudioFormat format = new AudioFormat(rate, 16, 1, true, false);
+        ByteArrayOutputStream wav = new ByteArrayOutputStream();
+        try (AudioInputStream in =
+                new AudioInputStream(new ByteArrayInputStream(data.array()), format, samples.length)) {
+            AudioSystem.write(in, AudioFileFormat.Type.WAVE, wav);
+        } catch (IOException e) {
+            throw new LoricaException.Internal("cannot make the sound " + file + ": " + e, e);
+        }
+        AtomicFile.write(file, channel -> channel.write(ByteBuffer.wrap(wav.toByteArray())));
     }
 
     public double seconds() {

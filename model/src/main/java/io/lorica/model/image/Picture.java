@@ -1,7 +1,9 @@
 package io.lorica.model.image;
 
 import io.lorica.tensor.LoricaException;
+import java.awt.color.ColorSpace;
 import java.awt.image.BufferedImage;
+import java.awt.image.ComponentColorModel;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
@@ -68,8 +70,23 @@ public record Picture(byte[] samples, int width, int height, int channels) {
                                     .sorted()
                                     .toList()) + ")");
         }
+        return of(image);
+    }
+
+    /** An image in red, green and blue. Grey stays as it is stored: Java would take it for linear light and brighten it. */
+    public static Picture of(BufferedImage image) {
         int width = image.getWidth();
         int height = image.getHeight();
+        if (image.getColorModel() instanceof ComponentColorModel model
+                && model.getColorSpace().getType() == ColorSpace.TYPE_GRAY) {
+            int[] grey = image.getRaster().getSamples(0, 0, width, height, 0, (int[]) null);
+            int surplus = model.getComponentSize(0) - 8;
+            byte[] samples = new byte[grey.length];
+            for (int i = 0; i < grey.length; i++) {
+                samples[i] = (byte) (grey[i] >> surplus);
+            }
+            return new Picture(samples, width, height, 1).rgb();
+        }
         int[] colours = image.getRGB(0, 0, width, height, null, 0, width);
         byte[] samples = new byte[3 * colours.length];
         for (int i = 0; i < colours.length; i++) {

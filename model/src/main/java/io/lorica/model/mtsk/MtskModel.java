@@ -85,15 +85,22 @@ final class MtskModel extends LoadedModel implements SpeechModel {
     @Override
     public Tensor embed(Batch batch, Pass pass) {
         Speech speech = batch.speech();
-        if (speech == null) {
+        if (speech == null || (speech.audio().isEmpty() && speech.video().isEmpty())) {
             return language.embed(batch, pass);
         }
         try (Scope scope = Scope.open()) {
-            Tensor tokens = torch.cat(new TensorVector(tokens(speech, pass).toArray(Tensor[]::new)), 0);
+            Tensor tokens = torch.cat(
+                    new TensorVector(tokens(speech, inBlocks(batch, pass)).toArray(Tensor[]::new)), 0);
             Tensor places = Tensors.of(places(batch, tokens.size(0)));
             Tensor words = language.embed(batch, pass);
             return scope.keep(words.index_copy(0, places, tokens));
         }
+    }
+
+    @Override
+    public Pass inBlocks(Batch batch, Pass pass) {
+        Speech speech = batch.speech();
+        return speech == null ? pass : pass.at(speech.rates());
     }
 
     /** The compressed streams, for each sequence its sound and then its pictures. */
@@ -131,6 +138,11 @@ final class MtskModel extends LoadedModel implements SpeechModel {
                     + config.videoRates());
         }
         return rates;
+    }
+
+    @Override
+    public long placeholder() {
+        return config.placeholder();
     }
 
     @Override

@@ -31,6 +31,18 @@ class SoundTest {
     }
 
     @Test
+    void write_thenRead_isTheRoundedSound() {
+        Sound sound = new Sound(new float[] {0, 0.25f, -0.9f, 1 / 3f, 1.5f, -1.5f}, 16000);
+        Path file = folder.resolve("written.wav");
+        sound.write(file);
+        assertThat(Sound.read(file).rate()).isEqualTo(16000);
+        assertThat(Sound.read(file).samples()).containsExactly(sound.rounded().samples());
+        assertThat(sound.rounded().samples())
+                .usingComparatorWithPrecision(1e-4f)
+                .containsExactly(0, 0.25f, -0.9f, 1 / 3f, 1, -1);
+    }
+
+    @Test
     void read_wav_keepsItsRate() throws IOException {
         assertThat(Sound.read(wav(new short[] {1, 2}, 1)).rate()).isEqualTo(8000);
     }

@@ -13,9 +13,12 @@ import io.lorica.tensor.SafetensorsFile;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.TensorSource;
 import io.lorica.tensor.Tensors;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import javax.imageio.ImageIO;
 import org.bytedeco.pytorch.Tensor;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -50,6 +53,22 @@ class ImageProcessorTest {
         assertThat(clip.crop()).isEqualTo(new ImageProcessor.Size(20, 20));
         assertThat(vit.resize()).isEqualTo(new ImageProcessor.Resize.Exact(new ImageProcessor.Size(24, 24)));
         assertThat(vit.resampling()).isEqualTo(Resampling.BILINEAR);
+    }
+
+    /** As Pillow reads it; Java's own conversion would brighten it. */
+    @Test
+    void read_greyPicture_keepsItsSamples(@TempDir Path folder) throws IOException {
+        BufferedImage image = new BufferedImage(16, 16, BufferedImage.TYPE_BYTE_GRAY);
+        for (int i = 0; i < 256; i++) {
+            image.getRaster().setSample(i % 16, i / 16, 0, i);
+        }
+        Path file = folder.resolve("grey.png");
+        ImageIO.write(image, "png", file.toFile());
+        byte[] samples = Picture.read(file).samples();
+        for (int i = 0; i < 256; i++) {
+            assertThat(samples[3 * i] & 0xff).isEqualTo(i);
+            assertThat(samples[3 * i + 2] & 0xff).isEqualTo(i);
+        }
     }
 
     @Test

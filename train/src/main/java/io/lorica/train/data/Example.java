@@ -1,6 +1,7 @@
 package io.lorica.train.data;
 
 import io.lorica.model.Batch;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -13,48 +14,74 @@ import org.jspecify.annotations.Nullable;
  *     for the first. All false for classification
  * @param label a class id or a regression's value; NaN where the tokens themselves are the targets
  * @param segments {@code [n]} token types of a text pair (BERT), or null when all tokens are of one text
- * @param media the images that its image tokens stand for; null for text alone
+ * @param media what its image tokens, or those of a recording, stand for; null for text alone
+ * @param others the same row read otherwise, at other rates of compression; as many for each row of a data set
  */
 public record Example(
         long[] tokens,
         boolean[] supervised,
         double label,
         long @Nullable [] segments,
-        @Nullable Media media) {
+        @Nullable Media media,
+        List<Example> others) {
 
     public Example {
         if (tokens.length != supervised.length || (segments != null && segments.length != tokens.length)) {
             throw new IllegalArgumentException(tokens.length + " tokens with " + supervised.length + " marks");
         }
+        others = List.copyOf(others);
     }
 
     public Example(long[] tokens, boolean[] supervised, double label) {
-        this(tokens, supervised, label, null, null);
+        this(tokens, supervised, label, null, null, List.of());
     }
 
     /** A text pair. */
     public Example(long[] tokens, boolean[] supervised, double label, long @Nullable [] segments) {
-        this(tokens, supervised, label, segments, null);
+        this(tokens, supervised, label, segments, null, List.of());
     }
 
     /** A sequence for next-token training. */
     public static Example ofTokens(long[] tokens, boolean[] supervised) {
-        return new Example(tokens, supervised, Double.NaN, null, null);
+        return new Example(tokens, supervised, Double.NaN);
     }
 
     /** The same tokens with what they stand for. */
     Example with(@Nullable Media what) {
-        return new Example(tokens, supervised, label, segments, what);
+        return new Example(tokens, supervised, label, segments, what, others);
     }
 
-    /** The first {@code length} tokens. */
+    /** The same with its other readings. */
+    Example with(List<Example> otherwise) {
+        return new Example(tokens, supervised, label, segments, media, otherwise);
+    }
+
+    /** The examples as they are, then each list of them read otherwise. What is learned is the mean over all. */
+    public static List<List<Example>> readings(List<Example> examples) {
+        List<List<Example>> readings = new ArrayList<>();
+        readings.add(examples);
+        int more = examples.isEmpty() ? 0 : examples.getFirst().others.size();
+        for (int i = 0; i < more; i++) {
+            int reading = i;
+            readings.add(examples.stream()
+                    .map(example -> example.others.get(reading))
+                    .toList());
+        }
+        return readings;
+    }
+
+    /** The first {@code length} tokens, of each reading. */
     Example shortened(int length) {
+        if (length >= tokens.length) {
+            return this;
+        }
         return new Example(
                 Arrays.copyOf(tokens, length),
                 Arrays.copyOf(supervised, length),
                 label,
                 segments == null ? null : Arrays.copyOf(segments, length),
-                media);
+                media,
+                others.stream().map(other -> other.shortened(length)).toList());
     }
 
     /**

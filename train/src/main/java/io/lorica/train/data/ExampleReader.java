@@ -23,21 +23,21 @@ import java.util.stream.Collectors;
 public final class ExampleReader {
     private final PromptEncoder encoder;
     private final Truncation truncation;
-    private final Optional<Sight> sight;
+    private final Senses senses;
     private final ReadOptions options;
 
     /** For a model that reads text alone. */
     public ExampleReader(Tokenizer tokenizer, ReadOptions options) {
-        this(tokenizer, Optional.empty(), options);
+        this(tokenizer, new TextOnly(), options);
     }
 
-    /** For a model that may see images. */
+    /** For a model that may take in more than text. */
     public ExampleReader(Pretrained base, ReadOptions options) {
-        this(base.tokenizer(), Sight.of(base), options);
+        this(base.tokenizer(), Senses.of(base), options);
     }
 
-    private ExampleReader(Tokenizer tokenizer, Optional<Sight> sight, ReadOptions options) {
-        this.sight = sight;
+    public ExampleReader(Tokenizer tokenizer, Senses senses, ReadOptions options) {
+        this.senses = senses;
         encoder = new PromptEncoder(tokenizer, options.template());
         truncation =
                 new Truncation(Arrays.stream(tokenizer.encode("", true)).boxed().collect(Collectors.toSet()));
@@ -105,21 +105,9 @@ public final class ExampleReader {
             default -> {
                 Encoded encoded = encoder.encode(row, format);
                 collector.resplit += encoded.resplit();
-                collector.add(seen(row, encoded), true, (length, whole) -> cut(row, length, whole));
+                collector.add(senses.example(row, encoded), true, (length, whole) -> cut(row, length, whole));
             }
         }
-    }
-
-    /** With the images of the row. */
-    private Example seen(Row row, Encoded encoded) {
-        if (sight.isEmpty()) {
-            Sight.requireNone(row);
-            return Example.ofTokens(encoded.tokens(), encoded.supervised());
-        }
-        List<Path> files = sight.get().files(row);
-        Encoded expanded = sight.get().expand(row, encoded, files.size());
-        return Example.ofTokens(expanded.tokens(), expanded.supervised())
-                .with(sight.get().pictures(files));
     }
 
     private Example classify(Row row, DataFormat.Classification classes, double label) {
@@ -158,11 +146,11 @@ public final class ExampleReader {
         Example to(int length, Example whole);
     }
 
-    /** The end goes, but no part of an image. */
+    /** The end goes, but no part of an image or a recording. */
     private Example cut(Row row, int length, Example whole) {
         Example cut = whole.shortened(length);
-        if (whole.media() != null && sight.isPresent() && sight.get().lost(whole, cut)) {
-            throw row.bad("its images do not fit within " + length + " tokens (it has " + whole.length()
+        if (whole.media() != null && senses.lost(whole, cut)) {
+            throw row.bad("its images or recordings do not fit within " + length + " tokens (it has " + whole.length()
                     + "; raise max_length)");
         }
         return cut;

@@ -3,7 +3,9 @@ package io.lorica.train.data;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import io.lorica.tensor.LoricaException;
+import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -13,7 +15,7 @@ import java.util.List;
  * @param number 1 for the first row, headers and blank lines not counted
  * @param values by column
  */
-public record Row(Rows rows, long number, ObjectNode values) {
+public record Row(Rows rows, long number, ObjectNode values) implements Attached {
 
     /** File and row, and for line-wise files the line, as error messages name it. */
     public String where() {
@@ -46,6 +48,31 @@ public record Row(Rows rows, long number, ObjectNode values) {
         return value == null || value.isNull() ? "" : text(column);
     }
 
+    /** From the data file's folder. A column holds a path or a list of them; where it is missing or null there are none. */
+    @Override
+    public List<Path> files(String... columns) {
+        Path data = rows.file().toAbsolutePath();
+        return Arrays.stream(columns)
+                .flatMap(column -> paths(column).stream())
+                .map(data::resolveSibling)
+                .toList();
+    }
+
+    private List<String> paths(String column) {
+        JsonNode value = values.path(column);
+        if (value.isMissingNode() || value.isNull()) {
+            return List.of();
+        }
+        List<String> texts = new ArrayList<>();
+        for (JsonNode text : value.isArray() ? value : List.of(value)) {
+            if (!text.isTextual()) {
+                throw bad("column '" + column + "' must be a path or a list of paths, but holds " + kind(text));
+            }
+            texts.add(text.asText());
+        }
+        return texts;
+    }
+
     /** The value of a column, which must be there and not null. */
     public JsonNode required(String column) {
         JsonNode value = values.get(column);
@@ -59,6 +86,7 @@ public record Row(Rows rows, long number, ObjectNode values) {
     }
 
     /** An error that names this row. */
+    @Override
     public LoricaException.BadInput bad(String what) {
         return new LoricaException.BadInput(where() + ": " + what + "; mend the row or leave it out");
     }

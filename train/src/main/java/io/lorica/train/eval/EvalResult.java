@@ -2,6 +2,7 @@ package io.lorica.train.eval;
 
 import com.fasterxml.jackson.databind.node.JsonNodeFactory;
 import com.fasterxml.jackson.databind.node.ObjectNode;
+import io.lorica.model.Rates;
 import io.lorica.train.report.Table;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,6 +24,18 @@ public record EvalResult(String task, long items, SequencedMap<String, Interval>
 
     public EvalResult(String task, long items, SequencedMap<String, Interval> values) {
         this(task, items, values, List.of());
+    }
+
+    /** The same measures of recordings at several scales, each with its scale's key behind its name. */
+    public static EvalResult byScale(SequencedMap<Rates, EvalResult> results) {
+        EvalResult first = results.firstEntry().getValue();
+        if (results.size() == 1) {
+            return first;
+        }
+        SequencedMap<String, Interval> values = new LinkedHashMap<>();
+        results.forEach((scale, result) ->
+                result.values().forEach((name, value) -> values.put(name + "_" + scale.key(), value)));
+        return new EvalResult(first.task(), first.items(), values, first.notes());
     }
 
     public ObjectNode json() {

@@ -6,11 +6,13 @@ import io.lorica.model.Sampling;
 import io.lorica.model.TextGenerator;
 import io.lorica.model.Tokenizer;
 import io.lorica.train.data.Media;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Optional;
 import java.util.SequencedMap;
 import java.util.function.IntConsumer;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,7 +26,7 @@ public final class ExactMatch {
 
     /**
      * @param prompt token ids up to where the answer begins
-     * @param media the images that its image tokens stand for; null for text alone
+     * @param media the images or the recording that some of its tokens stand for; null for text alone
      */
     public record Question(long[] prompt, @Nullable Media media, String answer) {}
 
@@ -40,23 +42,30 @@ public final class ExactMatch {
             List<Question> questions,
             int maxTokens,
             IntConsumer done) {
-        long hits = 0;
+        List<Generation> answers = answers(model, tokenizer, questions, maxTokens, done);
+        long hits = IntStream.range(0, answers.size())
+                .filter(i -> same(questions.get(i).answer(), answers.get(i).text()))
+                .count();
+        SequencedMap<String, Interval> values = new LinkedHashMap<>();
+        values.put("exact_match", Interval.wilson(hits, questions.size()));
+        return new EvalResult(task, questions.size(), values);
+    }
+
+    /** Greedy answers, some side by side. */
+    static List<Generation> answers(
+            CausalModel model, Tokenizer tokenizer, List<Question> questions, int maxTokens, IntConsumer done) {
+        List<Generation> answers = new ArrayList<>();
         for (int from = 0; from < questions.size(); from += GROUP) {
             List<Question> group = questions.subList(from, Math.min(questions.size(), from + GROUP));
-            List<Generation> answers = TextGenerator.generateAll(
+            answers.addAll(TextGenerator.generateAll(
                     model,
                     tokenizer,
                     group.stream().map(Question::prompt).toList(),
                     batch -> Media.add(batch, group.stream().map(Question::media)),
-                    Sampling.greedy(maxTokens));
-            for (int i = 0; i < group.size(); i++) {
-                hits += same(group.get(i).answer(), answers.get(i).text()) ? 1 : 0;
-            }
+                    Sampling.greedy(maxTokens)));
             done.accept(from + group.size());
         }
-        SequencedMap<String, Interval> values = new LinkedHashMap<>();
-        values.put("exact_match", Interval.wilson(hits, questions.size()));
-        return new EvalResult(task, questions.size(), values);
+        return answers;
     }
 
     static boolean same(String reference, String answer) {

@@ -4,12 +4,10 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import io.lorica.adapter.Trainable;
 import io.lorica.model.BpeTrainer;
 import io.lorica.model.ImageTextModel;
 import io.lorica.model.ModelConfig;
 import io.lorica.model.ModelLoader;
-import io.lorica.model.Parameter;
 import io.lorica.model.Pass;
 import io.lorica.model.Tokenizer;
 import io.lorica.model.TokenizerDefinition;
@@ -19,17 +17,15 @@ import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.LoricaException;
-import io.lorica.tensor.SafetensorsFile;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Tensors;
 import io.lorica.train.AdamW;
+import io.lorica.train.Masters;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.SequencedMap;
 import java.util.SplittableRandom;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
@@ -167,11 +163,9 @@ public final class ClipPretrainer {
                 .toList();
         Augmentation augmentation = new Augmentation(sizes.imageSize(), 0.5, 0);
         SplittableRandom random = new SplittableRandom(seed.of("batches").value());
-        SequencedMap<String, Tensor> masters = masters(model);
         double last = Double.NaN;
-        try (AdamW optimizer = new AdamW(0.9, 0.98, 1e-6)) {
-            masters.forEach((name, tensor) -> optimizer.add(
-                    new Trainable(name, tensor, Trainable.Role.MODULE), 1, tensor.dim() > 1 ? WEIGHT_DECAY : 0));
+        try (Masters masters = new Masters(model);
+                AdamW optimizer = masters.optimizer(1e-6, WEIGHT_DECAY)) {
             for (long step = 0; step < settings.steps(); step++) {
                 List<Picture> batch = new ArrayList<>();
                 long[] labels = new long[settings.batchSize()];
@@ -184,29 +178,12 @@ public final class ClipPretrainer {
                 double fall = 0.5 * (1 + Math.cos(Math.PI * step / settings.steps()));
                 optimizer.step(settings.learningRate() * Math.min(1, (step + 1) / 100.0) * fall, _ -> 1);
                 optimizer.clearGradients();
-                clampScale(masters);
+                clampScale(masters.weights());
                 listener.step(step + 1, last);
             }
-            save(masters, out);
+            masters.save(out, DType.F32);
             return last;
-        } finally {
-            model.parameters().values().forEach(Parameter::restore);
-            masters.values().forEach(Tensor::close);
         }
-    }
-
-    /** A float32 override of every weight that takes gradients. */
-    private static SequencedMap<String, Tensor> masters(ImageTextModel model) {
-        SequencedMap<String, Tensor> masters = new LinkedHashMap<>();
-        try (Scope _ = Scope.open();
-                Grad _ = Grad.disabled()) {
-            for (Parameter parameter : model.parameters().values()) {
-                Tensor master = Scope.release(parameter.frozen().clone());
-                parameter.override(master.set_requires_grad(true));
-                masters.put(parameter.name(), master);
-            }
-        }
-        return masters;
     }
 
     private double backward(
@@ -238,15 +215,6 @@ public final class ClipPretrainer {
             if (scale != null && scale.item_double() > LARGEST_SCALE) {
                 scale.fill_(new Scalar(LARGEST_SCALE));
             }
-        }
-    }
-
-    private static void save(SequencedMap<String, Tensor> masters, Path out) {
-        try (Scope _ = Scope.open();
-                Grad _ = Grad.disabled()) {
-            SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
-            masters.forEach((name, tensor) -> tensors.put(name, tensor.detach()));
-            SafetensorsFile.write(out.resolve("model.safetensors"), tensors, Map.of("format", "pt"));
         }
     }
 }

@@ -36,13 +36,21 @@ record Lesson(List<Question> questions) {
         }
     }
 
-    private Batch batch(VisionLanguageModel model) {
-        List<long[]> prompts = questions.stream()
+    /** Tokens of each prompt. */
+    int[] lengths(VisionLanguageModel model) {
+        return prompts(model).stream().mapToInt(prompt -> prompt.length).toArray();
+    }
+
+    private List<long[]> prompts(VisionLanguageModel model) {
+        return questions.stream()
                 .map(question -> model.expand(question.prompt(), question.shown() ? 1 : 0))
                 .toList();
+    }
+
+    private Batch batch(VisionLanguageModel model) {
         List<Scene> shown =
                 questions.stream().filter(Question::shown).map(Question::scene).toList();
-        return Batch.of(prompts).withImages(shown.isEmpty() ? null : pictures(shown));
+        return Batch.of(prompts(model)).withImages(shown.isEmpty() ? null : pictures(shown));
     }
 
     /** {@code [scenes, 3, side, side]}, owned by the caller's innermost scope. */

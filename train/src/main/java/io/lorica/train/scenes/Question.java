@@ -39,11 +39,31 @@ record Question(Scene scene, Kind kind, boolean shown, long[] prompt, long answe
         static final List<Kind> ALL = List.of(values());
         static final List<Kind> KNOWN = List.of(COLOUR, SHADE, SHAPE, COUNT, CORNER);
         static final List<Kind> NEW = List.of(NEXT_COLOUR, ONE_MORE);
+
+        /** What the encoder tells apart. */
+        static final List<Kind> TOLD_APART = List.of(COLOUR, SHAPE, COUNT, CORNER);
     }
 
     static Question shown(Scene scene, Kind kind) {
         return new Question(
                 scene, kind, true, new long[] {START, IMAGE, ASKED + Kind.ALL.indexOf(kind)}, answer(scene, kind));
+    }
+
+    /** After a word that the model has never read, every answer is the one after the right one. */
+    static Question shifted(Scene scene, Kind kind) {
+        long mark = ASKED + Kind.ALL.indexOf(Kind.NEXT_COLOUR);
+        long asked = ASKED + Kind.ALL.indexOf(kind);
+        int values = switch (kind) {
+            case COLOUR, NEXT_COLOUR -> Scene.COLOURS;
+            case SHADE -> Scene.SHADES;
+            case SHAPE -> Scene.SHAPES;
+            case COUNT, ONE_MORE -> Scene.COUNTS;
+            case CORNER -> 2;
+        };
+        long right = answer(scene, kind);
+        long first = right - scene.number(kind);
+        return new Question(
+                scene, kind, true, new long[] {START, IMAGE, mark, asked}, first + (scene.number(kind) + 1) % values);
     }
 
     /** The words stand in any order. */

@@ -1,27 +1,26 @@
 package io.lorica.train.scenes;
 
-import io.lorica.adapter.Trainable;
 import io.lorica.model.ModelLoader;
-import io.lorica.model.Parameter;
 import io.lorica.model.Pass;
 import io.lorica.model.VisionLanguageModel;
 import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.DType;
-import io.lorica.tensor.Grad;
-import io.lorica.tensor.SafetensorsFile;
+import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
+import io.lorica.tensor.TensorFiles;
 import io.lorica.tensor.Tensors;
 import io.lorica.train.AdamW;
 import io.lorica.train.FreshMaps;
+import io.lorica.train.Masters;
 import io.lorica.train.Schedule;
+import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
-import java.util.SequencedMap;
 import java.util.stream.Stream;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
@@ -41,10 +40,12 @@ final class ScenePretrainer {
             Question.Kind.COUNT, Scene.COUNTS,
             Question.Kind.CORNER, 2);
 
+    private static final SceneSizes SIZES = new SceneSizes(64, 4, 3);
+
     private final SceneSizes sizes;
     private final int steps;
     private final Seed seed;
-    private final SequencedMap<String, Tensor> masters = new LinkedHashMap<>();
+    private final Map<Question.Kind, Tensor> probes = new EnumMap<>(Question.Kind.class);
 
     ScenePretrainer(SceneSizes sizes, int steps, Seed seed) {
         this.sizes = sizes;
@@ -52,40 +53,37 @@ final class ScenePretrainer {
         this.seed = seed;
     }
 
+    /**
+     * Makes a model, and opens it frozen.
+     *
+     * @param out its directory; must not hold a model
+     */
+    static VisionLanguageModel model(int steps, Seed seed, Path out, ScenesExperiment.Steps heard) {
+        if (Files.exists(out.resolve("config.json"))) {
+            throw new LoricaException.BadInput("the directory " + out + " holds a model already; choose another --out");
+        }
+        new ScenePretrainer(SIZES, steps, seed).run(out, heard);
+        return (VisionLanguageModel) ModelLoader.load(TensorFiles.openModel(out), SIZES.config(), DType.F32);
+    }
+
     /** Writes the model's directory. */
     void run(Path out, ScenesExperiment.Steps heard) {
         FreshMaps fresh = new FreshMaps(sizes.shapes(), seed.of("weights"));
         try (VisionLanguageModel model = (VisionLanguageModel) ModelLoader.load(fresh, sizes.config(), DType.F32);
-                AdamW optimizer = new AdamW(0.9, 0.98, 1e-8)) {
-            makeMasters(model);
-            masters.forEach((name, tensor) ->
-                    optimizer.add(new Trainable(name, tensor, Trainable.Role.MODULE), 1, tensor.dim() > 1 ? 0.01 : 0));
-            Random random = new Random(seed.of("batches").value());
-            for (int step = 0; step < steps; step++) {
-                double loss = backward(model, random, Pass.training(seed.of(step)));
-                optimizer.step(2e-3 * Schedule.COSINE.factor(step + 1, 50, steps), _ -> 1);
-                optimizer.clearGradients();
-                heard.step("pretrain", step + 1, steps, loss);
+                Masters masters = new Masters(model)) {
+            TOLD.forEach((kind, classes) -> probes.put(kind, masters.probe(kind.name(), sizes.width(), classes)));
+            try (AdamW optimizer = masters.optimizer(1e-8, 0.01)) {
+                Random random = new Random(seed.of("batches").value());
+                for (int step = 0; step < steps; step++) {
+                    double loss = backward(model, random, Pass.training(seed.of(step)));
+                    optimizer.step(2e-3 * Schedule.COSINE.factor(step + 1, 50, steps), _ -> 1);
+                    optimizer.clearGradients();
+                    heard.step("pretrain", step + 1, steps, loss);
+                }
             }
-            save(out);
-            model.parameters().values().forEach(Parameter::restore);
-        } finally {
-            masters.values().forEach(Tensor::close);
-        }
-    }
-
-    private void makeMasters(VisionLanguageModel model) {
-        try (Scope _ = Scope.open();
-                Grad _ = Grad.disabled()) {
-            for (Parameter parameter : model.parameters().values()) {
-                Tensor master = Scope.release(parameter.frozen().clone());
-                parameter.override(master.set_requires_grad(true));
-                masters.put(parameter.name(), master);
-            }
-            TOLD.forEach((kind, classes) -> masters.put(
-                    kind.name(),
-                    Scope.release(Tensors.zeros(DType.F32, sizes.width(), classes))
-                            .set_requires_grad(true)));
+            masters.save(out, DType.F32);
+            AtomicFile.writeString(
+                    out.resolve("config.json"), sizes.config().json().toPrettyString() + "\n");
         }
     }
 
@@ -119,24 +117,9 @@ final class ScenePretrainer {
         Tensor mean = patches.sum(1).mul(new Scalar(1.0 / patches.size(1)));
         for (Question.Kind kind : TOLD.keySet().stream().sorted().toList()) {
             long[] truth = both.stream().mapToLong(scene -> scene.number(kind)).toArray();
-            Tensor logits = mean.mm(Objects.requireNonNull(masters.get(kind.name())));
+            Tensor logits = mean.mm(Objects.requireNonNull(probes.get(kind)));
             loss = loss.add(torch.cross_entropy_loss(logits, Tensors.of(truth)).mul(new Scalar(1.0 / TOLD.size())));
         }
         return loss;
-    }
-
-    private void save(Path out) {
-        try (Scope _ = Scope.open();
-                Grad _ = Grad.disabled()) {
-            SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
-            sizes.shapes()
-                    .keySet()
-                    .forEach(name -> tensors.put(
-                            name,
-                            Objects.requireNonNull(masters.get(name), name).detach()));
-            SafetensorsFile.write(out.resolve("model.safetensors"), tensors, Map.of("format", "pt"));
-            AtomicFile.writeString(
-                    out.resolve("config.json"), sizes.config().json().toPrettyString() + "\n");
-        }
     }
 }

@@ -6,18 +6,11 @@ import io.lorica.adapter.Adapter;
 import io.lorica.adapter.AdapterConfig;
 import io.lorica.adapter.AdapterStack;
 import io.lorica.adapter.Trainable;
-import io.lorica.model.ModelLoader;
-import io.lorica.model.Pass;
+import io.lorica.adapter.TrainingRule;
 import io.lorica.model.VisionLanguageModel;
-import io.lorica.tensor.DType;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Names;
-import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
-import io.lorica.tensor.TensorFiles;
-import io.lorica.train.AdamW;
-import io.lorica.train.Schedule;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -26,7 +19,6 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.SequencedMap;
-import org.bytedeco.pytorch.Tensor;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,11 +27,8 @@ import org.jspecify.annotations.Nullable;
  * three ratios, and both with a QLadder. The frozen encoder was taught to overlook the shade.
  */
 public final class ScenesExperiment {
-    private static final SceneSizes SIZES = new SceneSizes(64, 4, 3);
     private static final int RANK = 16;
     private static final int HALF_BATCH = 16;
-    private static final String ALL =
-            "model\\.language_model\\..*\\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)";
 
     /** What there is to compare. */
     public static final List<String> NAMES =
@@ -110,13 +99,9 @@ public final class ScenesExperiment {
 
     /** @param out directory of the model; must not hold one */
     public List<Result> run(Path out, Steps heard) {
-        if (Files.exists(out.resolve("config.json"))) {
-            throw new LoricaException.BadInput("the directory " + out + " holds a model already; choose another --out");
-        }
-        new ScenePretrainer(SIZES, settings.pretrainSteps(), new Seed(settings.seed()).of("pretrain")).run(out, heard);
         List<Result> results = new ArrayList<>();
         try (VisionLanguageModel model =
-                (VisionLanguageModel) ModelLoader.load(TensorFiles.openModel(out), SIZES.config(), DType.F32)) {
+                ScenePretrainer.model(settings.pretrainSteps(), seed("pretrain"), out, heard)) {
             for (Variant variant : variants()) {
                 if (settings.only().isEmpty() || settings.only().contains(variant.name())) {
                     results.add(adapt(model, variant, heard));
@@ -152,10 +137,7 @@ public final class ScenesExperiment {
     }
 
     private static ObjectNode maps() {
-        ObjectNode json = JsonNodeFactory.instance.objectNode();
-        json.put("target_modules", ALL).put("lora_dropout", 0.05);
-        json.putArray("modules_to_save").add("multi_modal_projector");
-        return json;
+        return SceneTraining.maps().put("lora_dropout", 0.05);
     }
 
     private static ObjectNode ladder() {
@@ -166,15 +148,17 @@ public final class ScenesExperiment {
         try (AdapterStack stack = new AdapterStack(model)) {
             Map<String, Double> names = new LinkedHashMap<>();
             List<Trainable> trainables = new ArrayList<>();
+            List<TrainingRule> rules = new ArrayList<>();
             for (AdapterConfig config : variant.adapters()) {
                 String name = config.method().info().name();
                 Adapter adapter = Adapter.create(model, config, seed("adapter"));
                 stack.add(name, adapter);
                 trainables.addAll(adapter.trainables());
+                rules.add(adapter.trainingRule(seed("rule")));
                 names.put(name, 1.0);
             }
             stack.activate(names);
-            train(model, trainables, (step, loss) -> heard.step(variant.name(), step, settings.steps(), loss));
+            train(model, trainables, rules, (step, loss) -> heard.step(variant.name(), step, settings.steps(), loss));
             long count =
                     trainables.stream().mapToLong(each -> each.tensor().numel()).sum();
             return test(model, variant.name(), count);
@@ -185,30 +169,23 @@ public final class ScenesExperiment {
         return new Seed(settings.seed()).of(part);
     }
 
-    @FunctionalInterface
-    private interface Heard {
-        void step(int step, double loss);
-    }
-
     /** Every variant sees the same batches. */
-    private void train(VisionLanguageModel model, List<Trainable> trainables, Heard heard) {
+    private void train(
+            VisionLanguageModel model,
+            List<Trainable> trainables,
+            List<TrainingRule> rules,
+            SceneTraining.Heard heard) {
         Random random = new Random(seed("lessons").value());
-        try (AdamW optimizer = new AdamW(0.9, 0.98, 1e-8)) {
-            trainables.forEach(trainable -> optimizer.add(trainable, 1, 0));
-            for (int step = 0; step < settings.steps(); step++) {
-                List<Question> questions = new ArrayList<>();
-                questions.addAll(Question.draw(random, Question.Kind.KNOWN, true, HALF_BATCH));
-                questions.addAll(Question.draw(random, Question.Kind.NEW, false, HALF_BATCH));
-                try (Scope _ = Scope.open()) {
-                    Tensor loss = new Lesson(questions)
-                            .loss(model, Pass.training(seed("dropout").of(step)));
-                    loss.backward();
-                    heard.step(step + 1, finite(loss.item_double(), "an adapter"));
-                }
-                optimizer.step(3e-3 * Schedule.COSINE.factor(step + 1, 30, settings.steps()), _ -> 1);
-                optimizer.clearGradients();
-            }
-        }
+        new SceneTraining(model, trainables, rules, seed("dropout"))
+                .run(
+                        settings.steps(),
+                        () -> {
+                            List<Question> questions = new ArrayList<>();
+                            questions.addAll(Question.draw(random, Question.Kind.KNOWN, true, HALF_BATCH));
+                            questions.addAll(Question.draw(random, Question.Kind.NEW, false, HALF_BATCH));
+                            return new Lesson(questions);
+                        },
+                        heard);
     }
 
     /** On scenes that no training has seen. */

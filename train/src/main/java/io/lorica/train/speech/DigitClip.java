@@ -1,13 +1,16 @@
 package io.lorica.train.speech;
 
+import io.lorica.model.audio.Sound;
+import io.lorica.model.image.Film;
+
 /**
  * Digits that are said and shown one after another, each for the same time.
  *
+ * @param sound at 16 kHz, as a file holds it
  * @param features log-mel, {@code [bins, frames]}
- * @param film {@code [pictures, side, side]}, grey from 0 to 1
  * @param digits what is said and shown
  */
-record DigitClip(float[] features, float[] film, int[] digits) {
+record DigitClip(Sound sound, float[] features, Film film, int[] digits) {
     /** Digits of a clip. */
     static final int DIGITS = 4;
 

@@ -2,6 +2,7 @@ package io.lorica.train.speech;
 
 import io.lorica.model.audio.LogMel;
 import io.lorica.model.audio.Sound;
+import io.lorica.model.image.Film;
 import io.lorica.model.image.Picture;
 import io.lorica.tensor.LoricaException;
 import io.lorica.tensor.Scope;
@@ -123,7 +124,8 @@ record DigitClips(List<List<float[]>> sounds, List<List<float[]>> pictures, Sett
         addNoise(samples, random);
         try (Scope _ = Scope.open()) {
             LogMel mel = new LogMel(settings.bins);
-            return new DigitClip(Tensors.floats(mel.features(new Sound(samples, LogMel.RATE))), film, digits);
+            Sound sound = new Sound(samples, LogMel.RATE).rounded();
+            return new DigitClip(sound, Tensors.floats(mel.features(sound)), new Film(film, DigitClip.SIDE), digits);
         }
     }
 

@@ -12,6 +12,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
+import org.bytedeco.pytorch.TensorVector;
 import org.bytedeco.pytorch.global.torch;
 
 /**
@@ -31,7 +32,7 @@ record Encoded(Tensor audio, Tensor video, List<int[]> digits) {
             Tensor features =
                     Tensors.of(joined(clips.stream().map(DigitClip::features).toList()), clips.size(), bins, frames);
             Tensor films = Tensors.of(
-                    joined(clips.stream().map(DigitClip::film).toList()),
+                    joined(clips.stream().map(clip -> clip.film().pixels()).toList()),
                     clips.size(),
                     pictures,
                     DigitClip.SIDE,
@@ -49,6 +50,14 @@ record Encoded(Tensor audio, Tensor video, List<int[]> digits) {
             System.arraycopy(parts.get(i), 0, all, i * parts.getFirst().length, parts.getFirst().length);
         }
         return all;
+    }
+
+    /** All of them, one part after another; in the caller's innermost scope. */
+    static Encoded all(List<Encoded> parts) {
+        return new Encoded(
+                torch.cat(new TensorVector(parts.stream().map(Encoded::audio).toArray(Tensor[]::new)), 0),
+                torch.cat(new TensorVector(parts.stream().map(Encoded::video).toArray(Tensor[]::new)), 0),
+                parts.stream().flatMap(part -> part.digits().stream()).toList());
     }
 
     /** Some of the clips; owned by the caller's innermost scope. */

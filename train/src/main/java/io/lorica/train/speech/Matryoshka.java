@@ -34,7 +34,6 @@ final class Matryoshka {
         double sum = 0;
         for (Rates scale : scales) {
             try (Scope _ = Scope.open()) {
-                adapter.scales().orElseThrow().train(scale);
                 Tensor loss = batch.loss(model, scale, pass).mul(new Scalar(1.0 / scales.size()));
                 loss.backward();
                 sum += loss.item_double();

@@ -29,6 +29,7 @@ import org.bytedeco.pytorch.Tensor;
  */
 public final class SpeechExperiment {
     private static final int BINS = 40;
+    private static final int TOGETHER = 50;
 
     /** What the frozen model was trained at. */
     static final Rates PRETRAINED = new Rates(SpeechSizes.AUDIO.getFirst(), SpeechSizes.VIDEO.getFirst());
@@ -42,9 +43,17 @@ public final class SpeechExperiment {
      * @param hidden share of digits that no picture shows
      * @param pretrainSteps of the small model
      * @param steps of each adapter
+     * @param saveClips whether the clips are written as files too, with rows for {@code lorica train} and {@code eval}
      */
     public record Settings(
-            int clips, int testClips, double decibels, double hidden, int pretrainSteps, int steps, long seed) {
+            int clips,
+            int testClips,
+            double decibels,
+            double hidden,
+            int pretrainSteps,
+            int steps,
+            long seed,
+            boolean saveClips) {
         public Settings {
             if (clips < 1 || testClips < 1 || pretrainSteps < 1 || steps < 1 || !(hidden >= 0 && hidden <= 1)) {
                 throw new LoricaException.BadInput("clips " + clips + ", test clips " + testClips + " and steps "
@@ -109,6 +118,10 @@ public final class SpeechExperiment {
                 DigitClips.read(sounds, images, "train", noise).draw(settings.clips(), seed.of("train"));
         List<DigitClip> test =
                 DigitClips.read(sounds, images, "test", noise).draw(settings.testClips(), seed.of("test"));
+        if (settings.saveClips()) {
+            ClipFiles.write(train, out, "train");
+            ClipFiles.write(test, out, "test");
+        }
         SpeechSizes sizes = new SpeechSizes(64, 2, BINS);
         new SpeechPretrainer(sizes, settings.pretrainSteps(), 16, 2e-3, seed.of("pretrain")).run(train, out, listener);
         List<Result> results = new ArrayList<>();
@@ -124,10 +137,17 @@ public final class SpeechExperiment {
         return results;
     }
 
-    /** By the frozen encoders, once for all. */
+    /** By the frozen encoders, once for all, some at a time. */
     private static Encoded encoded(SpeechModel model, List<DigitClip> clips) {
-        try (Grad _ = Grad.disabled()) {
-            return Encoded.of(model, clips, Pass.inference());
+        try (Scope scope = Scope.open();
+                Grad _ = Grad.disabled()) {
+            List<Encoded> parts = new ArrayList<>();
+            for (int from = 0; from < clips.size(); from += TOGETHER) {
+                List<DigitClip> part = clips.subList(from, Math.min(clips.size(), from + TOGETHER));
+                parts.add(Encoded.of(model, part, Pass.inference()));
+            }
+            Encoded all = Encoded.all(parts);
+            return new Encoded(scope.keep(all.audio()), scope.keep(all.video()), all.digits());
         }
     }
 

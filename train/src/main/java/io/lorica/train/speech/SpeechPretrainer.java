@@ -1,25 +1,19 @@
 package io.lorica.train.speech;
 
-import io.lorica.adapter.Trainable;
 import io.lorica.model.ModelLoader;
-import io.lorica.model.Parameter;
 import io.lorica.model.Pass;
 import io.lorica.model.SpeechModel;
 import io.lorica.tensor.AtomicFile;
 import io.lorica.tensor.DType;
-import io.lorica.tensor.Grad;
-import io.lorica.tensor.SafetensorsFile;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Seed;
 import io.lorica.tensor.Tensors;
 import io.lorica.train.AdamW;
 import io.lorica.train.FreshMaps;
+import io.lorica.train.Masters;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.Random;
-import java.util.SequencedMap;
 import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.global.torch;
@@ -49,47 +43,36 @@ final class SpeechPretrainer {
     /** Writes the model's directory. */
     void run(List<DigitClip> clips, Path out, SpeechExperiment.Listener listener) {
         FreshMaps fresh = new FreshMaps(sizes.shapes(), seed.of("weights"));
-        SequencedMap<String, Tensor> masters = new LinkedHashMap<>();
         try (SpeechModel model = (SpeechModel) ModelLoader.load(fresh, sizes.config(), DType.F32);
-                AdamW optimizer = new AdamW(0.9, 0.98, 1e-8)) {
-            try (Scope _ = Scope.open();
-                    Grad _ = Grad.disabled()) {
-                for (Parameter parameter : model.parameters().values()) {
-                    Tensor master = Scope.release(parameter.frozen().clone());
-                    parameter.override(master.set_requires_grad(true));
-                    masters.put(parameter.name(), master);
-                }
-                for (String probe : List.of("audio", "video")) {
-                    Tensor zeros = Scope.release(Tensors.zeros(DType.F32, sizes.width(), 10));
-                    masters.put(probe, zeros.set_requires_grad(true));
+                Masters masters = new Masters(model)) {
+            Tensor audio = masters.probe("audio", sizes.width(), 10);
+            Tensor video = masters.probe("video", sizes.width(), 10);
+            try (AdamW optimizer = masters.optimizer(1e-8, 0.01)) {
+                Random random = new Random(seed.of("batches").value());
+                for (int step = 0; step < steps; step++) {
+                    List<DigitClip> batch = random.ints(batchSize, 0, clips.size())
+                            .mapToObj(clips::get)
+                            .toList();
+                    double loss = backward(model, audio, video, batch, step);
+                    optimizer.step(SpeechExperiment.rate(learningRate, step, steps), _ -> 1);
+                    optimizer.clearGradients();
+                    listener.step("pretrain", step + 1, steps, loss);
                 }
             }
-            masters.forEach((name, tensor) ->
-                    optimizer.add(new Trainable(name, tensor, Trainable.Role.MODULE), 1, tensor.dim() > 1 ? 0.01 : 0));
-            Random random = new Random(seed.of("batches").value());
-            for (int step = 0; step < steps; step++) {
-                List<DigitClip> batch = random.ints(batchSize, 0, clips.size())
-                        .mapToObj(clips::get)
-                        .toList();
-                double loss = backward(model, masters, batch, step);
-                optimizer.step(SpeechExperiment.rate(learningRate, step, steps), _ -> 1);
-                optimizer.clearGradients();
-                listener.step("pretrain", step + 1, steps, loss);
-            }
-            save(masters, out);
-            model.parameters().values().forEach(Parameter::restore);
-        } finally {
-            masters.values().forEach(Tensor::close);
+            masters.save(out, DType.F32);
+            AtomicFile.writeString(
+                    out.resolve("config.json"), sizes.config().json().toPrettyString() + "\n");
+            DigitWords.write(out);
         }
     }
 
-    private double backward(SpeechModel model, Map<String, Tensor> masters, List<DigitClip> batch, int step) {
+    private double backward(SpeechModel model, Tensor audio, Tensor video, List<DigitClip> batch, int step) {
         try (Scope _ = Scope.open()) {
             Pass pass = Pass.training(seed.of(step));
             Encoded encoded = Encoded.of(model, batch, pass);
             Tensor words = encoded.loss(model, SpeechExperiment.PRETRAINED, pass);
-            Tensor told = told(encoded.audio(), masters.getOrDefault("audio", words), batch)
-                    .add(told(encoded.video(), masters.getOrDefault("video", words), batch))
+            Tensor told = told(encoded.audio(), audio, batch)
+                    .add(told(encoded.video(), video, batch))
                     .mul(new Scalar(0.5));
             words.add(told).backward();
             return SpeechExperiment.finite(words.item_double(), "pretraining", step);
@@ -104,21 +87,5 @@ final class SpeechPretrainer {
             targets[i] = batch.get(i / length).digits()[i % length * DigitClip.DIGITS / length];
         }
         return torch.cross_entropy_loss(states.flatten(0, 1).mm(map), Tensors.of(targets));
-    }
-
-    private void save(SequencedMap<String, Tensor> masters, Path out) {
-        try (Scope _ = Scope.open();
-                Grad _ = Grad.disabled()) {
-            SequencedMap<String, Tensor> tensors = new LinkedHashMap<>();
-            sizes.shapes().keySet().forEach(name -> {
-                Tensor master = masters.get(name);
-                if (master != null) {
-                    tensors.put(name, master.detach());
-                }
-            });
-            SafetensorsFile.write(out.resolve("model.safetensors"), tensors, Map.of("format", "pt"));
-            AtomicFile.writeString(
-                    out.resolve("config.json"), sizes.config().json().toPrettyString() + "\n");
-        }
     }
 }

@@ -9,6 +9,7 @@ import io.lorica.model.SpeechModel;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
 import io.lorica.tensor.Tensors;
+import io.lorica.train.eval.WordErrorRate;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
@@ -16,26 +17,11 @@ import java.util.List;
 import java.util.stream.IntStream;
 import org.bytedeco.pytorch.Tensor;
 
-/** Word error rate: the fewest words put in, left out or exchanged that turn what was heard into what was said, by word said. */
-public final class WordErrors {
+/** Word error rates of clips whose states are known. */
+final class WordErrors {
     private static final int TOGETHER = 25;
 
     private WordErrors() {}
-
-    /** Levenshtein's distance of two lists of words. */
-    public static int between(int[] said, int[] heard) {
-        int[] row = IntStream.rangeClosed(0, heard.length).toArray();
-        for (int i = 1; i <= said.length; i++) {
-            int diagonal = row[0];
-            row[0] = i;
-            for (int j = 1; j <= heard.length; j++) {
-                int exchanged = diagonal + (said[i - 1] == heard[j - 1] ? 0 : 1);
-                diagonal = row[j];
-                row[j] = Math.min(exchanged, 1 + Math.min(row[j], row[j - 1]));
-            }
-        }
-        return row[heard.length];
-    }
 
     /** The rate over all clips, each decoded greedily. */
     static double rate(SpeechModel model, Encoded clips, Rates rates) {
@@ -49,12 +35,16 @@ public final class WordErrors {
                 Encoded part = clips.of(chosen);
                 List<int[]> heard = transcribe(model, part, rates);
                 for (int i = 0; i < chosen.length; i++) {
-                    errors += between(part.digits().get(i), heard.get(i));
+                    errors += WordErrorRate.errors(words(part.digits().get(i)), words(heard.get(i)));
                     words += part.digits().get(i).length;
                 }
             }
         }
         return (double) errors / words;
+    }
+
+    private static List<Integer> words(int[] digits) {
+        return Arrays.stream(digits).boxed().toList();
     }
 
     /** Up to the end or twice the words that a clip has. */

@@ -14,6 +14,9 @@ import io.lorica.model.ModelLoader;
 import io.lorica.model.Pass;
 import io.lorica.model.Rates;
 import io.lorica.model.SpeechModel;
+import io.lorica.model.audio.LogMel;
+import io.lorica.model.audio.Sound;
+import io.lorica.model.image.Film;
 import io.lorica.tensor.DType;
 import io.lorica.tensor.Grad;
 import io.lorica.tensor.Scope;
@@ -135,8 +138,13 @@ class MatryoshkaTest {
         Random random = new Random(6);
         List<DigitClip> clips = IntStream.range(0, 3)
                 .mapToObj(_ -> new DigitClip(
+                        new Sound(new float[0], LogMel.RATE),
                         numbers(random, SIZES.bins() * DigitClip.DIGITS * DigitClip.FRAMES),
-                        numbers(random, DigitClip.DIGITS * DigitClip.PICTURES * DigitClip.SIDE * DigitClip.SIDE),
+                        new Film(
+                                numbers(
+                                        random,
+                                        DigitClip.DIGITS * DigitClip.PICTURES * DigitClip.SIDE * DigitClip.SIDE),
+                                DigitClip.SIDE),
                         random.ints(DigitClip.DIGITS, 0, 10).toArray()))
                 .toList();
         try (Grad _ = Grad.disabled()) {

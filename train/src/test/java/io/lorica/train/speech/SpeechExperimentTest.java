@@ -78,7 +78,7 @@ class SpeechExperimentTest {
     @Test
     void run_fewSteps_measuresEachStrategyAtEachScale() {
         Path out = folder.resolve("out");
-        SpeechExperiment experiment = new SpeechExperiment(new SpeechExperiment.Settings(4, 3, 10, 0.3, 2, 1, 0));
+        SpeechExperiment experiment = new SpeechExperiment(new SpeechExperiment.Settings(4, 3, 10, 0.3, 2, 1, 0, true));
         List<SpeechExperiment.Result> results =
                 experiment.run(folder.resolve("sounds.zip"), folder.resolve("digits"), out, (_, _, _, _) -> {});
         assertThat(results)
@@ -86,6 +86,8 @@ class SpeechExperimentTest {
                 .startsWith("base a8_v4", "ms a4_v2", "ms a16_v2", "ms a4_v5", "ms a16_v5", "ss a4_v2")
                 .hasSize(13);
         assertThat(out.resolve("mss/adapter_model.safetensors")).exists();
+        assertThat(out.resolve("train.jsonl")).content().hasLineCount(4).contains("\"audio\":\"train/0003.wav\"");
+        assertThat(out.resolve("test/0002.tiff")).exists();
         assertThatThrownBy(() ->
                         experiment.run(folder.resolve("sounds.zip"), folder.resolve("digits"), out, (_, _, _, _) -> {}))
                 .isInstanceOf(LoricaException.BadInput.class)
@@ -97,13 +99,13 @@ class SpeechExperimentTest {
         DigitClips clips = DigitClips.read(
                 folder.resolve("sounds.zip"), folder.resolve("digits"), "test", new DigitClips.Settings(8, 0, 1));
         DigitClip clip = clips.draw(1, new Seed(1)).getFirst();
-        assertThat(clip.film()).containsOnly(0);
+        assertThat(clip.film().pixels()).containsOnly(0);
         assertThat(clip.features()).hasSize(8 * DigitClip.DIGITS * DigitClip.FRAMES);
     }
 
     @Test
     void settings_nothingToTrainOn_areRefused() {
-        assertThatThrownBy(() -> new SpeechExperiment.Settings(0, 3, 10, 0.3, 2, 1, 0))
+        assertThatThrownBy(() -> new SpeechExperiment.Settings(0, 3, 10, 0.3, 2, 1, 0, true))
                 .isInstanceOf(LoricaException.BadInput.class)
                 .hasMessageContaining("clips 0");
     }
